@@ -1,0 +1,327 @@
+"""What a plugin contributes: descriptions that are cheap to import, each with a thunk that loads the work."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import create_model
+
+from advorch import settings
+from advorch.artifacts import ArtifactType, Input, Outcome
+from advorch.params import Params
+from advorch.threat import Access, ThreatModel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from advorch.artifacts import Signature
+    from advorch.kit.adversary.game import Game
+    from advorch.kit.attack.draws import Draws
+    from advorch.kit.attack.victim import Victim
+    from advorch.kit.data import Data
+    from advorch.kit.evaluation.findings import Findings
+    from advorch.kit.evaluation.subject import Subject
+    from advorch.kit.training.step import Step
+    from advorch.seeds import Seeds
+
+API = 1
+
+P = TypeVar("P", bound=Params)
+P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
+F_co = TypeVar("F_co", covariant=True)
+
+
+class Kind(StrEnum):
+    """What a stage does; the part of `uses:` before the slash."""
+
+    TRAIN = "train"
+    ATTACK = "attack"
+    DEFEND = "defend"
+    GENERATE = "generate"
+    EVALUATE = "evaluate"
+
+
+class Shape(StrEnum):
+    """How a stage executes: one long computation with checkpoints, or many samples in chunks."""
+
+    FIT = "fit"
+    MAP = "map"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An opening of a stage through which artifacts of one type enter or leave."""
+
+    type: ArtifactType
+    many: bool = False
+    optional: bool = False
+
+
+class AttackFn(Protocol[P_contra]):
+    """Perturb one batch inside `victim.ball(x)`; failures come back as best effort."""
+
+    def __call__(self, victim: "Victim", x: "Tensor", y: "Tensor", params: P_contra, rng: "Draws", /) -> "Tensor": ...
+
+
+class ObjectiveFn(Protocol[P_contra]):
+    """The loss of one training step."""
+
+    def __call__(self, step: "Step", params: P_contra, /) -> "Tensor": ...
+
+
+class GeneratorFn(Protocol[P_contra]):
+    """The players of a game over data of this signature, their losses and how to sample."""
+
+    def __call__(self, params: P_contra, signature: "Signature", /) -> "Game": ...
+
+
+class EvaluationFn(Protocol[P_contra]):
+    """Rows for each sample, then findings from all rows."""
+
+    def map(self, subject: "Subject", batch: "Data", params: P_contra, /) -> "Mapping[str, Tensor]": ...
+
+    def reduce(self, subject: "Subject", rows: "Mapping[str, Tensor]", params: P_contra, /) -> "Findings": ...
+
+
+class DatasetFn(Protocol[P_contra]):
+    """Load one named split."""
+
+    def __call__(self, params: P_contra, split: str, /) -> "Data": ...
+
+
+class ModelFn(Protocol[P_contra]):
+    """Construct the architecture, freshly initialised, on raw values of the data."""
+
+    def __call__(self, params: P_contra, signature: "Signature", /) -> "nn.Module": ...
+
+
+class StageFn(Protocol[P_contra]):
+    """A whole stage, when nothing smaller will do."""
+
+    def __call__(self, context: "StageContext", params: P_contra, /) -> Outcome: ...
+
+
+class StageContext(Protocol):
+    """What a host or a stage may ask of the engine, the same inline, on an actor, in a gang and in a trial."""
+
+    rank: int
+    world_size: int
+    device: str
+    seeds: "Seeds"
+    scratch: Path
+    inputs: Mapping[str, tuple[Input, ...]]
+
+    def report(self, metrics: Mapping[str, float], *, step: int, checkpoint: Path | None = None) -> None:
+        """Tell progress; commit the checkpoint folder if given; raises `Stopped` when asked to stop.
+
+        Every rank calls it at the same steps; rank 0's checkpoint is committed and a barrier follows.
+        """
+
+    def resume(self) -> Path | None:
+        """The newest committed checkpoint of this cell, as a folder, or None."""
+
+    def lookup(self, component: str) -> "AnyComponent":
+        """A component by id, for those nested in parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component(Generic[P, F_co]):
+    """What every contribution has; `load` imports the implementation when it is first needed."""
+
+    family: ClassVar[str]
+    host: ClassVar[str] = ""
+    host_settings: ClassVar[type[Params]] = Params
+    nested_settings: ClassVar[type[Params]] = Params
+
+    name: str
+    summary: str
+    params: type[P]
+    load: Callable[[], F_co]
+    api: int = API
+
+    @property
+    def kind(self) -> str:
+        """The part of the id before the slash."""
+        return self.family
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    def schema(self) -> type[P]:
+        """The parameters of a stage that uses this: the component's own and its host's, flat."""
+        return _joined(self.name, self.params, self.host_settings)
+
+    def nested_schema(self) -> type[P]:
+        """The parameters where this is named inside another component's."""
+        return _joined(self.name, self.params, self.nested_settings)
+
+
+def _joined(name: str, own: type[P], host: type[Params]) -> type[P]:
+    bases = (own,) if host is Params else (own, host)
+    joined: type[P] = create_model(name, __base__=bases, __module__=own.__module__)
+    return joined
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageComponent(Component[P, F_co]):
+    """What may stand behind `uses:` of a stage."""
+
+    shape: ClassVar[Shape]
+    metrics: frozenset[str] = frozenset()
+    time: str = ""
+
+    def inputs(self) -> Mapping[str, Port]:
+        """The ports that `in:` may connect."""
+        raise NotImplementedError
+
+    def outputs(self) -> Mapping[str, Port]:
+        """The ports that other stages may read; every stage has its metrics besides."""
+        raise NotImplementedError
+
+
+_DATA = Port(ArtifactType.DATASET)
+_OPTIONAL_DATA = Port(ArtifactType.DATASET, optional=True)
+_MODEL = Port(ArtifactType.MODEL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(StageComponent[P, AttackFn[P]]):
+    """A pure callable on a batch: attack stage, inner attack of any defence, report and sanity checks come free."""
+
+    family: ClassVar[str] = "attack"
+    host: ClassVar[str] = "advorch.hosts.attack"
+    host_settings: ClassVar[type[Params]] = settings.AttackSettings
+    nested_settings: ClassVar[type[Params]] = settings.ThreatSettings
+    shape: ClassVar[Shape] = Shape.MAP
+
+    threat: ThreatModel
+    metrics: frozenset[str] = frozenset({"clean_accuracy", "robust_accuracy", "success_rate", "mean_distance"})
+
+    def inputs(self) -> Mapping[str, Port]:
+        return {"model": _MODEL, "data": _DATA}
+
+    def outputs(self) -> Mapping[str, Port]:
+        return {"adversarial": Port(ArtifactType.ADVERSARIAL)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective(StageComponent[P, ObjectiveFn[P]]):
+    """The loss of a training step; the trainer core brings everything else."""
+
+    family: ClassVar[str] = "objective"
+    host: ClassVar[str] = "advorch.hosts.training"
+    host_settings: ClassVar[type[Params]] = settings.TrainingSettings
+    shape: ClassVar[Shape] = Shape.FIT
+
+    stage: Kind = Kind.TRAIN
+    metrics: frozenset[str] = frozenset({"loss", "accuracy", "clean_accuracy", "robust_accuracy", "epochs"})
+    time: str = "epoch"
+
+    @property
+    def kind(self) -> str:
+        return self.stage.value
+
+    def inputs(self) -> Mapping[str, Port]:
+        warm = Port(ArtifactType.MODEL, optional=True)
+        return {"data": _DATA, "validation": _OPTIONAL_DATA, "unlabelled": _OPTIONAL_DATA, "model": warm}
+
+    def outputs(self) -> Mapping[str, Port]:
+        return {"model": _MODEL}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator(StageComponent[P, GeneratorFn[P]]):
+    """Players, losses and sampling; the game loop brings everything else."""
+
+    family: ClassVar[str] = "generate"
+    host: ClassVar[str] = "advorch.hosts.generation"
+    host_settings: ClassVar[type[Params]] = settings.GameSettings
+    shape: ClassVar[Shape] = Shape.FIT
+
+    time: str = "step"
+
+    def inputs(self) -> Mapping[str, Port]:
+        return {"data": _DATA}
+
+    def outputs(self) -> Mapping[str, Port]:
+        return {"generator": Port(ArtifactType.GENERATOR), "samples": Port(ArtifactType.SAMPLES)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(StageComponent[P, EvaluationFn[P]]):
+    """Rows by sample and findings from all rows; its ports are its own."""
+
+    family: ClassVar[str] = "evaluate"
+    host: ClassVar[str] = "advorch.hosts.evaluation"
+    host_settings: ClassVar[type[Params]] = settings.EvaluationSettings
+    shape: ClassVar[Shape] = Shape.MAP
+
+    ports: Mapping[str, Port] = field(default_factory=dict)
+
+    def inputs(self) -> Mapping[str, Port]:
+        return self.ports
+
+    def outputs(self) -> Mapping[str, Port]:
+        return {"table": Port(ArtifactType.TABLE), "report": Port(ArtifactType.REPORT)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(StageComponent[P, StageFn[P]]):
+    """Full control over a fit-shaped stage of any kind."""
+
+    family: ClassVar[str] = "stage"
+    host: ClassVar[str] = "advorch.hosts.stage"
+    shape: ClassVar[Shape] = Shape.FIT
+
+    stage: Kind
+    consumes: Mapping[str, Port] = field(default_factory=dict)
+    produces: Mapping[str, Port] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return self.stage.value
+
+    def inputs(self) -> Mapping[str, Port]:
+        return self.consumes
+
+    def outputs(self) -> Mapping[str, Port]:
+        return self.produces
+
+
+def no_files(params: Params) -> Sequence[Path]:
+    """For data that is bundled or made: its parameters say everything."""
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Component[P, DatasetFn[P]]):
+    """A loader by name; `files` lists what it reads, so that the data's content enters the keys."""
+
+    family: ClassVar[str] = "dataset"
+
+    splits: tuple[str, ...] = ("train", "test")
+    box: tuple[float, float] | None = (0.0, 1.0)
+    files: Callable[[P], Sequence[Path]] = no_files
+
+
+def grants_gradients(params: Params) -> Access:
+    """What a model is taken to allow unless it says otherwise."""
+    return Access.GRADIENTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Component[P, ModelFn[P]]):
+    """A constructor by name; `grants` says what an attacker may ask of the result."""
+
+    family: ClassVar[str] = "model"
+
+    grants: Callable[[P], Access] = grants_gradients
+    files: Callable[[P], Sequence[Path]] = no_files
+
+
+AnyComponent = Component[Any, Any]
+AnyStageComponent = StageComponent[Any, Any]
+Components = Iterable[AnyComponent]

@@ -1,0 +1,80 @@
+"""What a plan is made of: cells, where their inputs come from, and what they settle to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from advorch.artifacts import Artifact, ArtifactType, DataInput
+from advorch.canonical import Json
+from advorch.components import AnyStageComponent
+from advorch.spec.pipeline import ResourceSpec, RetrySpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSource:
+    """An input that another cell produces."""
+
+    cell: str
+    port: str
+
+
+Source = PortSource | DataInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One stage after matrix expansion; parameters that read a metric are still open when `deferred`."""
+
+    address: str
+    stage: str
+    component: AnyStageComponent
+    inputs: Mapping[str, tuple[Source, ...]]
+    after: frozenset[str]
+    optional_after: frozenset[str] = frozenset()
+    params: Mapping[str, Json] = field(default_factory=dict)
+    deferred: frozenset[str] = frozenset()
+    axes: Mapping[str, Json] = field(default_factory=dict)
+    resources: ResourceSpec = ResourceSpec()
+    retry: RetrySpec = RetrySpec()
+    timeout: float | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    continue_on_failure: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundArtifact:
+    """An input whose producer has finished."""
+
+    cell: str
+    port: str
+    artifact: Artifact
+
+
+Bound = BoundArtifact | DataInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A cell with nothing left open: what will be computed, and the key that stands for it."""
+
+    cell: Cell
+    params: Mapping[str, Json]
+    inputs: Mapping[str, tuple[Bound, ...]]
+    key: str
+    parts: Mapping[str, Json]
+    seed: int
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A cell that will not run, and why: its `when:` is false, or what it needs failed or was skipped."""
+
+    cell: Cell
+    reason: str
+    failed: bool = False
+
+
+def port_types(cell: Cell) -> dict[str, ArtifactType]:
+    """The outputs that other cells may read."""
+    return {name: port.type for name, port in cell.component.outputs().items()}
