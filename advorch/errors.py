@@ -43,6 +43,7 @@ class Place:
     column: int
     length: int = 1
     text: str = ""
+    first: int = 1  # the column at which `text` begins: of a very long line only a part is shown
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}:{self.column}"
@@ -65,7 +66,7 @@ class Problem:
         lines = [f"{level}[{self.code}]{where}  {self.message}"]
         if self.place and self.place.text:
             gutter = str(self.place.line)
-            caret = " " * (self.place.column - 1) + "^" * max(1, self.place.length)
+            caret = " " * (self.place.column - self.place.first) + "^" * max(1, self.place.length)
             lines += [f"  {gutter} | {self.place.text}", f"  {' ' * len(gutter)} | {caret}"]
         if self.hint:
             lines.append(f"  hint: {self.hint}")

@@ -74,7 +74,7 @@ class CellProgressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRetried:
-    """An attempt failed in a way that `retry:` covers."""
+    """An attempt failed in a way that `retry:` covers; `most` is how many more the stage allows in all."""
 
     name: ClassVar[str] = "cell_retried"
     cell: str
@@ -82,6 +82,7 @@ class CellRetried:
     error_class: str
     message: str
     delay: float
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,10 @@ class CellWaiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFinished:
-    """A cell's end: outputs by port as digests, final metrics, or the reason why there are none."""
+    """A cell's end: outputs by port as digests, final metrics, or the reason why there are none.
+
+    A cached cell never started, so its parameters and inputs stand here; others leave them to CellStarted.
+    """
 
     name: ClassVar[str] = "cell_finished"
     cell: str
@@ -109,6 +113,8 @@ class CellFinished:
     error_class: str = ""
     seconds: float = 0.0
     missing: tuple[str, ...] = ()
+    params: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,17 @@
 """The base of every component's parameters, and the field types with a meaning of their own."""
 
+import itertools
 import json
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic.fields import FieldInfo
 
 _RATIONAL = re.compile(r"\s*[-+]?\d+(\.\d+)?\s*/\s*\d+(\.\d+)?\s*")
 
@@ -35,18 +37,41 @@ class Params(BaseModel):
     def _read_rationals(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        fields = {field.alias or name: field.annotation for name, field in cls.model_fields.items()}
+        fields = {key: field.annotation for name, field in cls.model_fields.items() for key in (name, field.alias)}
         return {key: _rational(value, fields.get(key)) for key, value in values.items()}
 
 
 def _rational(value: object, annotation: object) -> object:
     if isinstance(value, list):
-        inner = next((arg for arg in typing.get_args(annotation) if accepts_float(arg)), None)
-        return [_rational(item, inner) for item in value]
+        return _sequence(value, annotation)
     if isinstance(value, str) and accepts_float(annotation) and _RATIONAL.fullmatch(value):
         top, bottom = value.split("/")
         return float(Fraction(top.strip()) / Fraction(bottom.strip())) if Fraction(bottom.strip()) else value
     return value
+
+
+def _sequence(values: list[Any], annotation: object) -> object:
+    """A list as the sequence that the field holds: after a `before` validator, strict mode takes no list for a tuple."""
+    for option in _options(annotation):
+        origin, args = typing.get_origin(option), typing.get_args(option)
+        if origin is tuple and Ellipsis not in args:
+            return tuple(_rational(item, kind) for item, kind in itertools.zip_longest(values, args[: len(values)]))
+        if origin in (tuple, list):
+            return origin(_rational(item, args[0]) for item in values)
+        if origin in (frozenset, set) and all(isinstance(item, str | float | int) for item in values):
+            return origin(_rational(item, args[0]) for item in values)
+    return values
+
+
+def _options(annotation: object) -> Iterator[object]:
+    """What a field may hold, one by one, looking through Annotated, Optional and unions."""
+    if typing.get_origin(annotation) is Annotated:
+        yield from _options(typing.get_args(annotation)[0])
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        for option in typing.get_args(annotation):
+            yield from _options(option)
+    else:
+        yield annotation
 
 
 def accepts_float(annotation: object) -> bool:
@@ -110,8 +135,20 @@ def location_fields(params: type[BaseModel]) -> frozenset[str]:
     return frozenset(
         field.alias or name
         for name, field in params.model_fields.items()
-        if any(isinstance(mark, LocationMark) for mark in field.metadata)
+        if is_marked(field, LocationMark)
     )
+
+
+def is_marked(field: FieldInfo, mark: type) -> bool:
+    """Whether a field, or something that it may hold, carries a mark: `Location | None` is a Location too."""
+    return any(isinstance(item, mark) for item in field.metadata) or _holds(field.annotation, mark)
+
+
+def _holds(annotation: object, mark: type) -> bool:
+    if typing.get_origin(annotation) is Annotated:
+        kind, *marks = typing.get_args(annotation)
+        return any(isinstance(item, mark) for item in marks) or _holds(kind, mark)
+    return any(_holds(option, mark) for option in typing.get_args(annotation))
 
 
 def expand(location: str) -> Path:

@@ -38,11 +38,23 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
     )
 
 
+def say(*lines: str) -> None:
+    """Lines for a person, on stderr."""
+    sys.stderr.writelines(f"{line}\n" for line in lines)
+
+
+def suggest(*commands: str) -> None:
+    """What to do next, as commands to copy, on stderr."""
+    say("Next:", *(f"  {command}" for command in commands))
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_cell(item)}" for name, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(str(item) for item in value)
     return str(value)

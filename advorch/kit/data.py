@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """Inputs, labels and ids in one order; ids survive slicing, so that random numbers can be keyed by them."""
+    """Inputs, labels and ids in one order; ids survive slicing, so that random numbers can be keyed by them.
+
+    Of sentences, `vocabulary` names the words that the numbers in `x` stand for; the box then spans it.
+    """
 
     x: "Tensor"
     y: "Tensor"
     ids: "Tensor"
     classes: tuple[str, ...]
     box: tuple[float, float] | None = None
+    vocabulary: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.x.shape[0])

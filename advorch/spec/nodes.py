@@ -6,6 +6,9 @@ from typing import NamedTuple, TypeAlias
 
 from advorch.errors import Place
 
+_SHOWN = 160  # characters of a line in a message
+_BEFORE = 60  # of them before the mark
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -27,7 +30,21 @@ class Mark(NamedTuple):
         """The position with its line of text, for a message."""
         lines = self.source.lines
         text = lines[self.line - 1] if self.line <= len(lines) else ""
-        return Place(source=self.source.name, line=self.line, column=self.column, length=self.length, text=text)
+        first = self.column - _BEFORE if len(text) > _SHOWN and self.column > _BEFORE else 1
+        part = text[first - 1 : first - 1 + _SHOWN]
+        # a tab would push the caret aside, and an escape sequence would speak to the terminal
+        shown = part if part.isprintable() else "".join(c if c.isprintable() else " " for c in part)
+        length = max(1, min(self.length, first + len(shown) - self.column))
+        return Place(
+            source=self.source.name, line=self.line, column=self.column, length=length, text=shown, first=first
+        )
+
+    def at(self, offset: int, length: int = 1) -> "Mark":
+        """A position further right on the same line, or this one where the line does not reach so far."""
+        column = self.column + offset
+        lines = self.source.lines
+        reaches = self.line <= len(lines) and column <= len(lines[self.line - 1]) + 1
+        return Mark(self.source, self.line, column, length) if reaches else self
 
 
 ScalarValue: TypeAlias = None | bool | int | float | str
@@ -76,10 +93,21 @@ Node: TypeAlias = Scalar | ListNode | MapNode
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A plain JSON value beside the marks of its parts, addressed by path from the root."""
+    """A plain JSON value beside the marks of its parts, addressed by path from the root; `keys` marks the keys."""
 
     value: object
     marks: Mapping[tuple[str | int, ...], Mark] = field(default_factory=dict)
+    keys: Mapping[tuple[str | int, ...], Mark] = field(default_factory=dict)
+
+    def mark(self, path: tuple[str | int, ...]) -> Mark | None:
+        """The mark of a part, or of the nearest part around it that was written."""
+        while path and path not in self.marks:
+            path = path[:-1]
+        return self.marks.get(path)
+
+    def key_mark(self, path: tuple[str | int, ...]) -> Mark | None:
+        """The mark of the key of a part; where it has none, that of its value."""
+        return self.keys.get(path) or self.mark(path)
 
 
 def walk(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Node]]:

@@ -1,0 +1,47 @@
+"""The command line's front: the commands by noun, and the only place where errors become text and exit codes."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; user errors print as they render themselves, bugs as tracebacks."""
+    os.environ.setdefault("TYPER_USE_RICH", "0")  # help is rendered without rich: it is most of the start-up
+    from advorch.errors import AdvorchError
+
+    try:
+        _app()()
+    except AdvorchError as error:
+        sys.stderr.write(error.render() + "\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _app():  # type: ignore[no-untyped-def]
+    import typer
+
+    from advorch.cli import cache, doctor, pipeline, plugin, run, schema
+
+    app = typer.Typer(
+        name="advorch",
+        help="Train, attack, defend, generate and evaluate neural networks adversarially.",
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.add_typer(pipeline.app, name="pipeline", help="Check, show and run a pipeline file.")
+    app.add_typer(run.app, name="run", help="Look at runs, stop them, compare them.")
+    app.add_typer(plugin.app, name="plugin", help="List, show, check and start plugins.")
+    app.add_typer(cache.app, name="cache", help="Look after stored results.")
+    app.command(name="schema")(schema.schema_command)
+    app.command(name="doctor")(doctor.doctor_command)
+    return app
+
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a stage failed; 2 usage; 3 invalid pipeline or plugin; 4 plan has work; "
+    "5 a tolerated failure; 6 stopped; 7 deadline; 8 infrastructure; 9 claimed by a live run."
+)

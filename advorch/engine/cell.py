@@ -1,0 +1,155 @@
+"""One cell from its key to its manifest: claim, attempts, commit."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from advorch.artifacts import DataInput
+from advorch.canonical import Json
+from advorch.components import Shape
+from advorch.engine.backend import Backend
+from advorch.engine.channel import Channel
+from advorch.engine.failures import classify
+from advorch.engine.task import Produced, Task, TaskInput
+from advorch.errors import StageFailed, Stopped
+from advorch.events import CellRetried, CellStarted, Event
+from advorch.plan.cells import BoundArtifact, Settled
+from advorch.store.api import Owner, Store
+from advorch.store.manifest import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """What every cell of a run works with."""
+
+    run: str
+    store: Store
+    backend: Backend
+    owner: Owner
+    emit: Callable[[Event], None]
+    channel_for: Callable[[str], Channel]
+    stopping: Callable[[], bool]
+    plugins: Mapping[str, str]
+    environment: Callable[[], Mapping[str, Json]]
+    disabled: tuple[str, ...] = ()
+    wait: bool = True
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(kw_only=True)
+class CellControl:
+    """The driver's end of a running task."""
+
+    shop: Shop
+    task: Task
+    channel: Channel
+    started: float = field(default_factory=time.monotonic)
+
+    def stopping(self) -> bool:
+        """Whether the run is being stopped."""
+        return self.shop.stopping()
+
+    def overdue(self) -> bool:
+        """Whether the stage's own timeout has passed."""
+        return self.task.seconds is not None and time.monotonic() - self.started > self.task.seconds
+
+    def committed(self) -> frozenset[str]:
+        """Chunks that an earlier attempt or run committed."""
+        return frozenset(self.shop.store.partials(self.task.key).names())
+
+
+def compute(shop: Shop, settled: Settled) -> tuple[Manifest, bool]:
+    """The manifest of a key, and whether it was computed here or found after waiting for another run."""
+    with shop.store.claim(settled.key, shop.owner, wait=shop.wait, stopping=shop.stopping):
+        found = shop.store.manifest(settled.key)
+        if found is not None:
+            return found, False
+        started = time.time()
+        produced = _attempts(shop, settled)
+        manifest = shop.store.commit(_manifest(shop, settled, produced, started))
+        shop.store.partials(settled.key).drop()
+        return manifest, True
+
+
+def task_for(shop: Shop, settled: Settled) -> Task:
+    """The plain description that travels to a worker."""
+    cell, resources = settled.cell, settled.cell.resources
+    inputs = {port: tuple(_travelling(item) for item in items) for port, items in settled.inputs.items()}
+    return Task(
+        run=shop.run, cell=cell.address, component=cell.component.id, params=settled.params, inputs=inputs,
+        key=settled.key, seed=settled.seed, store=shop.store.url, plugins=shop.plugins, disabled=shop.disabled,
+        threads=max(1, int(resources.cpus)), cpus=resources.cpus, gpus=resources.gpus, memory=resources.memory,
+        workers=resources.workers, seconds=cell.timeout,
+    )  # fmt: skip
+
+
+def _travelling(item: BoundArtifact | DataInput) -> TaskInput:
+    return item.artifact if isinstance(item, BoundArtifact) else item
+
+
+def _attempts(shop: Shop, settled: Settled) -> Produced:
+    retry, task = settled.cell.retry, task_for(shop, settled)
+    attempt = 1
+    while True:
+        shop.emit(_started(settled, attempt))
+        try:
+            return _attempt(shop, settled, task)
+        except StageFailed as failure:
+            if attempt > retry.max or failure.error_class.value not in retry.on:
+                raise
+            delay = min(retry.delay * retry.factor ** (attempt - 1), retry.longest)
+            shop.emit(_retried(settled, attempt, failure, delay))
+            _wait(shop, delay)
+            attempt += 1
+
+
+def _attempt(shop: Shop, settled: Settled, task: Task) -> Produced:
+    control = CellControl(shop=shop, task=task, channel=shop.channel_for(settled.cell.address))
+    run = shop.backend.map if settled.cell.component.shape is Shape.MAP else shop.backend.fit
+    try:
+        return run(task, control)
+    except Exception as error:
+        failure = classify(error)
+        if isinstance(failure, StageFailed) and failure.details:
+            control.channel.log(failure.details)
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def _wait(shop: Shop, delay: float) -> None:
+    until = time.monotonic() + delay
+    while time.monotonic() < until:
+        if shop.stopping():
+            raise Stopped("stopped while waiting for the next attempt")
+        shop.sleep(min(0.2, delay))
+
+
+def _started(settled: Settled, attempt: int) -> CellStarted:
+    inputs: dict[str, Json] = {port: [_digest(item) for item in items] for port, items in settled.inputs.items()}
+    cell = settled.cell
+    return CellStarted(
+        cell=cell.address, stage=cell.stage, component=cell.component.id, key=settled.key, attempt=attempt,
+        params=settled.params, inputs=inputs,
+    )  # fmt: skip
+
+
+def _digest(item: BoundArtifact | DataInput) -> str:
+    return item.artifact.digest if isinstance(item, BoundArtifact) else item.digest
+
+
+def _retried(settled: Settled, attempt: int, failure: StageFailed, delay: float) -> CellRetried:
+    return CellRetried(
+        cell=settled.cell.address, attempt=attempt, error_class=failure.error_class.value,
+        message=failure.message, delay=delay,
+    )  # fmt: skip
+
+
+def _manifest(shop: Shop, settled: Settled, produced: Produced, started: float) -> Manifest:
+    ended = time.time()
+    return Manifest(
+        key=settled.key, parts=settled.parts, component=settled.cell.component.id, outputs=produced.outputs,
+        metrics=produced.metrics, series={"reports": [report.plain() for report in produced.series]},
+        seed=settled.seed, environment=shop.environment(), timings={"seconds": ended - started}, run=shop.run,
+        created=ended,
+    )  # fmt: skip

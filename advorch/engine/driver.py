@@ -1,0 +1,209 @@
+"""The scheduler: one thread a running cell, cached cells on the way, the journal told of every change."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from advorch.engine.cell import Shop, compute
+from advorch.engine.frontier import Frontier
+from advorch.engine.ledger import Ledger
+from advorch.engine.slots import Slots
+from advorch.engine.task import stop_flag
+from advorch.errors import InfrastructureError, InvalidPipeline, Stopped, UsageError
+from advorch.events import CellWaiting, Event, Status
+from advorch.plan.cells import Cell, Settled, Skipped
+from advorch.plan.plan import Plan
+from advorch.store.api import Store
+from advorch.store.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How a run is to be driven."""
+
+    jobs: int | None = None
+    keep_going: bool = False
+    force: frozenset[str] = frozenset()
+    deadline: float | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def forces(self, cell: Cell) -> bool:
+        """Whether the cell is computed although its manifest is there."""
+        return bool({cell.stage, cell.address, "all"} & self.force)
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """A cell thread's last word: a manifest and whether it was computed here, or an error."""
+
+    settled: Settled
+    manifest: Manifest | None
+    computed: bool
+    error: BaseException | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What is needed to look a key up, before any back end is started."""
+
+    store: Store
+    emit: Callable[[Event], None]
+
+
+class Driver:
+    """Walks one plan; `open_shop` starts the back end, for the first cell that misses the cache."""
+
+    def __init__(
+        self, plan: Plan, counter: Counter, *, open_shop: Callable[[], Shop], policy: Policy, stop: threading.Event
+    ) -> None:
+        self._plan = plan
+        self._store = counter.store
+        self._emit = counter.emit
+        self._open_shop = open_shop
+        self._shop: Shop | None = None
+        self._policy = policy
+        self._stop = stop
+        self._frontier = Frontier(plan.cells)
+        self.ledger = Ledger(emit=counter.emit, on_end=self._frontier.ended, keep_going=policy.keep_going)
+        self.late = False
+        self._ready: dict[str, Settled] = {}
+        self._running: dict[str, tuple[Settled, dict[str, float]]] = {}
+        self._returns: queue.SimpleQueue[_Return] = queue.SimpleQueue()
+        self._slots = Slots({})
+        self._told: set[str] = set()
+        self._halted = False
+        self._started = time.monotonic()
+
+    def run(self) -> Ledger:
+        """Until every cell has ended, or nothing more may start and all that ran has returned."""
+        with ThreadPoolExecutor(max_workers=self._policy.jobs or 64, thread_name_prefix="cell") as pool:
+            while self._advance(pool):
+                pass
+        for cell in [*self._frontier.untouched(), *(settled.cell for settled in self._ready.values())]:
+            self.ledger.ended(cell, Status.STOPPED, "not started")
+        return self.ledger
+
+    def _advance(self, pool: ThreadPoolExecutor) -> bool:
+        self._watch()
+        if not self._halted:
+            self._settle_open()
+            self._start_ready(pool)
+        if self._running:
+            with contextlib.suppress(queue.Empty):
+                self._take(self._returns.get(timeout=0.1))
+            return True
+        return not self._halted and bool(self._ready or self._frontier)
+
+    def _watch(self) -> None:
+        deadline = self._policy.deadline
+        if deadline is not None and time.monotonic() - self._started > deadline and not self._stop.is_set():
+            self.late = True
+            self._stop.set()
+        if self._stop.is_set():
+            self._halted = True
+            for address, (settled, _) in self._running.items():
+                if address not in self._told:
+                    self._told.add(address)
+                    self._store.raise_flag(stop_flag(self._opened().run, settled.key))
+
+    def _settle_open(self) -> None:
+        while self._frontier and not self._stop.is_set() and not self._halted:
+            for cell in self._frontier.take_open():
+                self._settle(cell)
+
+    def _settle(self, cell: Cell) -> None:
+        try:
+            settled = self._plan.settle(cell.address, self.ledger.manifests)
+        except InvalidPipeline as error:
+            self._fail(cell, error)
+            return
+        if isinstance(settled, Skipped):
+            self.ledger.ended(cell, Status.SKIPPED, settled.reason)
+            return
+        forced = self._policy.forces(cell) and cell.address not in self._plan.reuse
+        manifest = None if forced else self._store.manifest(settled.key)
+        if manifest is not None:
+            self.ledger.succeeded(settled, manifest, Status.CACHED)
+        elif cell.address in self._plan.reuse:
+            hint = "run it too, or widen the selection"
+            self._fail(cell, UsageError(f"{cell.address} lies outside the selection and is not cached", hint=hint))
+        else:
+            self._ready[cell.address] = settled
+
+    def _start_ready(self, pool: ThreadPoolExecutor) -> None:
+        for settled in list(self._ready.values()):
+            if self._policy.jobs is not None and len(self._running) >= self._policy.jobs:
+                return
+            if not self._halted and not self._is_computing(settled.key):
+                self._opened()
+                self._try_start(pool, settled)
+
+    def _is_computing(self, key: str) -> bool:
+        """An equal cell is under way: its manifest will serve both."""
+        return any(other.key == key for other, _ in self._running.values())
+
+    def _opened(self) -> Shop:
+        if self._shop is None:
+            self._shop = self._open_shop()
+            self._slots = Slots({**self._shop.backend.capacity(), **self._policy.limits})
+        return self._shop
+
+    def _try_start(self, pool: ThreadPoolExecutor, settled: Settled) -> None:
+        cell, request, slots = settled.cell, request_of(settled.cell), self._slots
+        if never := slots.never(request):
+            del self._ready[cell.address]
+            hint = "lower `resources:` or `limits:`, or give the cluster more"
+            self._fail(cell, InfrastructureError(f"{cell.address} can never start: it needs {never}", hint=hint))
+        elif slots.take(request):
+            del self._ready[cell.address]
+            self._running[cell.address] = (settled, request)
+            pool.submit(self._work, settled)
+        elif cell.address not in self._told:
+            self._told.add(cell.address)
+            self._emit(CellWaiting(cell=cell.address, reason=f"waits for {slots.lacking(request)}"))
+
+    def _work(self, settled: Settled) -> None:
+        started = time.monotonic()
+        manifest, computed, failure = None, False, None
+        try:
+            if self._policy.forces(settled.cell):
+                self._store.forget(settled.key)
+            manifest, computed = compute(self._opened(), settled)
+        except BaseException as error:  # noqa: BLE001  a thread's error is for the main thread to judge
+            failure = error
+        self._returns.put(_Return(settled, manifest, computed, failure, time.monotonic() - started))
+
+    def _take(self, returned: _Return) -> None:
+        settled = returned.settled
+        _, request = self._running.pop(settled.cell.address)
+        self._told.discard(settled.cell.address)
+        self._slots.give(request)
+        if returned.manifest is not None:
+            status = Status.DONE if returned.computed else Status.CACHED
+            self.ledger.succeeded(settled, returned.manifest, status, returned.seconds)
+            self._serve_equals(settled.key, returned.manifest)
+        elif isinstance(returned.error, Stopped):
+            self.ledger.ended(settled.cell, Status.STOPPED, str(returned.error), returned.seconds)
+        elif returned.error is not None:
+            self._fail(settled.cell, returned.error, settled.key, returned.seconds)
+
+    def _serve_equals(self, key: str, manifest: Manifest) -> None:
+        for settled in [item for item in self._ready.values() if item.key == key]:
+            del self._ready[settled.cell.address]
+            self.ledger.succeeded(settled, manifest, Status.CACHED)
+
+    def _fail(self, cell: Cell, error: BaseException, key: str = "", seconds: float = 0.0) -> None:
+        if self.ledger.failed(cell, error, key, seconds):
+            self._halted = True
+
+
+def request_of(cell: Cell) -> dict[str, float]:
+    """What a cell holds while it runs: a gang all its workers, anything else one; plus the limits it names."""
+    resources = cell.resources
+    whole = {"slots": 1, "cpu": resources.cpus * resources.workers, "gpu": resources.gpus * resources.workers}
+    return {name: amount for name, amount in {**whole, **cell.limits}.items() if amount}

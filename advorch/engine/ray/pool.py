@@ -1,0 +1,128 @@
+"""Warm workers by the resources they hold, lent to cells and kept for the next."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Handle = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a worker holds of the cluster while it exists."""
+
+    cpu: float
+    gpu: float
+    memory: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worker:
+    """A live actor and what it holds."""
+
+    handle: Handle
+    hold: Hold
+
+
+class Pool:
+    """Counts the cluster's resources over busy workers, idle workers and gangs."""
+
+    def __init__(self, hire: Callable[[Hold], Handle], fire: Callable[[Handle], None], cpu: float, gpu: float) -> None:
+        self._hire = hire
+        self._fire = fire
+        self._cpu = cpu
+        self._gpu = gpu
+        self._idle: list[Worker] = []
+        self._changed = threading.Condition()
+        self._waiting = 0
+
+    def lend(self, hold: Hold, stopping: Callable[[], bool]) -> Worker | None:
+        """A worker, waiting for room if there is none; None when the run is being stopped."""
+        with self._changed:
+            self._waiting += 1
+            try:
+                while not stopping():
+                    if worker := self._take(hold):
+                        return worker
+                    self._changed.wait(0.2)
+            finally:
+                self._waiting -= 1
+        return None
+
+    def lend_spare(self, hold: Hold) -> Worker | None:
+        """A worker only if nobody waits for the room."""
+        with self._changed:
+            return None if self._waiting else self._take(hold)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for room, so that spare workers should go back."""
+        return self._waiting > 0
+
+    def give_back(self, worker: Worker) -> None:
+        """Keep the worker warm for the next cell."""
+        with self._changed:
+            self._idle.append(worker)
+            self._changed.notify_all()
+
+    def discard(self, worker: Worker) -> None:
+        """The worker is dead, or must be."""
+        self._fire(worker.handle)
+        with self._changed:
+            self._count(worker.hold, +1)
+            self._changed.notify_all()
+
+    def reserve(self, hold: Hold, stopping: Callable[[], bool]) -> bool:
+        """Room for a gang, made by letting idle workers go."""
+        with self._changed:
+            self._waiting += 1
+            try:
+                while not stopping():
+                    if self._make_room(hold):
+                        self._count(hold, -1)
+                        return True
+                    self._changed.wait(0.2)
+            finally:
+                self._waiting -= 1
+        return False
+
+    def unreserve(self, hold: Hold) -> None:
+        """The gang has ended."""
+        with self._changed:
+            self._count(hold, +1)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let every idle worker go."""
+        with self._changed:
+            while self._idle:
+                self._fire(self._idle.pop().handle)
+
+    def _take(self, hold: Hold) -> Worker | None:
+        for worker in self._idle:
+            if worker.hold == hold:
+                self._idle.remove(worker)
+                return worker
+        if not self._make_room(hold):
+            return None
+        self._count(hold, -1)
+        return Worker(self._hire(hold), hold)
+
+    def _make_room(self, hold: Hold) -> bool:
+        idle_cpu, idle_gpu = sum(w.hold.cpu for w in self._idle), sum(w.hold.gpu for w in self._idle)
+        if not _fits(hold, self._cpu + idle_cpu, self._gpu + idle_gpu):
+            return False
+        while not _fits(hold, self._cpu, self._gpu):
+            worker = self._idle.pop(0)
+            self._fire(worker.handle)
+            self._count(worker.hold, +1)
+        return True
+
+    def _count(self, hold: Hold, sign: int) -> None:
+        self._cpu += sign * hold.cpu
+        self._gpu += sign * hold.gpu
+
+
+def _fits(hold: Hold, cpu: float, gpu: float) -> bool:
+    return hold.cpu <= cpu + 1e-9 and hold.gpu <= gpu + 1e-9

@@ -1,0 +1,147 @@
+"""The host of objectives: opens the ports, trains by the kit, hands over the model."""
+
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from advorch.artifacts import ArtifactType, Outcome, Output, Signature, StoredInput
+from advorch.components import AnyStageComponent, StageContext
+from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.attack.victim import Finish
+from advorch.kit.codecs import ModelRecord, read_model, read_record, write_model
+from advorch.kit.data import Data
+from advorch.kit.inputs import build_model, describe_model, open_data, rebuild
+from advorch.kit.training.attacks import NamedAttacks
+from advorch.kit.training.fit import fit
+from advorch.kit.training.precision import cast
+from advorch.kit.training.ranks import Ranks
+from advorch.kit.training.selection import Selection
+from advorch.kit.training.trainer import Place, Recipe, Trainer
+from advorch.kit.training.validation import Validator
+from advorch.settings import TrainingSettings
+
+
+def run(context: StageContext, component: AnyStageComponent, settings: Any) -> Outcome:
+    """Train a new model, or go on with the one at the `model` port, and keep the epoch that the settings ask for."""
+    check_validation(context, settings)
+    data = open_port(context, "data")
+    if data is None:
+        raise _user_error(f"{component.id} needs data", "connect `in: {data: NAME.SPLIT}`")
+    module, record = prepare_model(context, component, settings, data.signature)
+    attacks = NamedAttacks(context.lookup, data.box)
+    recipe = Recipe(
+        model=module,
+        objective=partial(_call, component.load(), settings),
+        data=data,
+        settings=settings,
+        seeds=context.seeds,
+        attacks=attacks,
+        unlabelled=open_port(context, "unlabelled", data.signature),
+    )
+    trainer = Trainer(recipe, Place(context.device, Ranks(context.rank, context.world_size)))
+    selection = Selection(keep=settings.keep, patience=settings.patience)
+    fit(trainer, selection, context, prepare_validation(context, settings, attacks, data.signature))
+    return hand_over(context, trainer.model, record, selection.settle(trainer.model))
+
+
+def _call(objective: Any, settings: Any, step: Any) -> Any:
+    return objective(step, settings)
+
+
+def prepare_model(
+    context: StageContext, component: AnyStageComponent, settings: TrainingSettings, signature: Signature
+) -> tuple[nn.Module, ModelRecord]:
+    """The module to train, and the record that its artifact will carry."""
+    connected = context.inputs.get("model", ())
+    if connected:
+        return warm_start(context, component, settings, signature)
+    if settings.model is None:
+        hint = "add `model: {uses: NAME}` under `with:`, or connect a model to `in: {model: STAGE.model}`"
+        raise _user_error(f"{component.id} has no model to train", hint)
+    label = f"{component.name} {settings.model.uses}"
+    module = build_model(context, settings.model, signature, seed=context.seeds.stream("init"))
+    return module, describe_model(context, settings.model, signature, label=label)
+
+
+def warm_start(
+    context: StageContext, component: AnyStageComponent, settings: TrainingSettings, signature: Signature
+) -> tuple[nn.Module, ModelRecord]:
+    """The connected model, to be trained further on data of the same shape and classes."""
+    source = context.inputs["model"][0]
+    if not isinstance(source, StoredInput):
+        raise _user_error("the model port takes a stage's model, not declared data", "write `in: {model: STAGE.model}`")
+    found = read_record(source.folder)
+    check_same("the connected model", found.signature, signature)
+    name = found.component.partition("/")[2]
+    record = ModelRecord(
+        component=found.component,
+        params=found.params,
+        signature=signature,
+        access=found.access,
+        label=f"{component.name} {name}",
+    )
+    if settings.model and describe_model(context, settings.model, signature, label=record.label) != record:
+        hint = "leave out `model:` under `with:`: the connected model brings its architecture"
+        raise _user_error(f"`model: {settings.model.uses}` is not what is connected, which is '{name}'", hint)
+    return read_model(source.folder, partial(rebuild, context)), record
+
+
+def open_port(context: StageContext, port: str, like: Signature | None = None) -> Data | None:
+    """The samples at a port, which may have to match those that are trained on."""
+    connected = context.inputs.get(port, ())
+    if not connected:
+        return None
+    data = open_data(context, connected[0])
+    if like:
+        check_same(f"the data at port '{port}'", data.signature, like)
+    return data
+
+
+def check_same(what: str, found: Signature, wanted: Signature) -> None:
+    """Shapes and the number of classes must be those of the training data."""
+    if found.shape != wanted.shape or len(found.classes) != len(wanted.classes):
+        facts = "of shape {0.shape} with {1} classes"
+        message = f"{what} is {facts.format(found, len(found.classes))}"
+        wish = facts.format(wanted, len(wanted.classes))
+        raise _user_error(f"{message}, the training data is {wish}", "connect data and a model that belong together")
+
+
+def check_validation(context: StageContext, settings: TrainingSettings) -> None:
+    """What selects on validation data needs some."""
+    wishes = {
+        "keep: best": settings.keep == "best",
+        "patience": settings.patience,
+        "validate_with": settings.validate_with,
+    }
+    asked = [name for name, wish in wishes.items() if wish]
+    if asked and not context.inputs.get("validation"):
+        hint = "connect `in: {validation: NAME.SPLIT}`; not the split of the final evaluation"
+        raise _user_error(f"`{asked[0]}` needs validation data", hint)
+
+
+def prepare_validation(
+    context: StageContext, settings: TrainingSettings, attacks: NamedAttacks, like: Signature
+) -> Validator | None:
+    """The judge of epochs, where validation data is connected."""
+    data = open_port(context, "validation", like)
+    if data is None:
+        return None
+    attack = attacks(settings.validate_with, "eval", Finish.FOOLED) if settings.validate_with else None
+    seed = context.seeds.stream("validation")
+    return Validator(cast(data, settings.precision), settings.batch, seed=seed, attack=attack)
+
+
+def hand_over(context: StageContext, module: nn.Module, record: ModelRecord, metrics: dict[str, float]) -> Outcome:
+    """The model artifact, always in fp32; rank 0 writes it."""
+    if context.rank:
+        return Outcome(outputs={}, metrics=metrics)
+    folder = context.scratch / "model"
+    write_model(folder, module.float(), record)
+    meta = {"label": record.label, "component": record.component, "access": record.access.value}
+    output = Output(type=ArtifactType.MODEL, folder=folder, meta=meta)
+    return Outcome(outputs={"model": output}, metrics=metrics)
+
+
+def _user_error(message: str, hint: str) -> StageFailed:
+    return StageFailed(message, error_class=ErrorClass.USER, hint=hint)

@@ -1,0 +1,23 @@
+"""How far a step goes."""
+
+from torch import Tensor
+
+from advorch.kit.attack.step import Schedule, Step
+
+
+def constant(alpha: float) -> Schedule:
+    """The same length at every step, in the data's own units."""
+
+    def length(step: Step) -> Tensor:
+        return step.ball.epsilon.new_full((len(step.z),), alpha)
+
+    return length
+
+
+def share_of_epsilon(share: float) -> Schedule:
+    """A share of each sample's own epsilon."""
+
+    def length(step: Step) -> Tensor:
+        return step.ball.epsilon * share
+
+    return length

@@ -1,0 +1,213 @@
+"""The model as an attacker meets it: it grants the access that the attack declared, and counts what it is asked."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from advorch.kit.attack.errors import access_denied, unusable_model
+from advorch.kit.attack.objectives import Objective, cross_entropy
+from advorch.kit.attack.threat_set import Box, ThreatSet
+from advorch.threat import Access, Norm
+
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+class Finish(StrEnum):
+    """What whoever runs the attack wants of each sample: evaluation takes the first, training one of the others."""
+
+    FOOLED = "fooled"
+    """The first point that fools, else the one of the highest loss; who is fooled leaves the batch."""
+    HARDEST = "hardest"
+    """The point of the highest loss after all steps."""
+    LAST = "last"
+    """The last point after all steps, which nobody has to judge."""
+
+
+class Height(NamedTuple):
+    """The objective at a point, and the logits that it was computed from."""
+
+    value: Tensor
+    logits: Tensor
+
+
+class Slope(NamedTuple):
+    """The objective at a point, which way it rises, and the logits that it was computed from."""
+
+    value: Tensor
+    gradient: Tensor
+    logits: Tensor
+
+
+class Usage(NamedTuple):
+    """What each sample cost."""
+
+    queries: Tensor
+    forwards: Tensor
+    backwards: Tensor
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How many rows went through the model for some of the samples, or for all of them."""
+
+    rows: Tensor | None
+    forwards: int = 0
+    backwards: int = 0
+
+
+class Victim:
+    """A module on raw values under one threat model. `y` is the true label, or the target of a targeted victim.
+
+    Epsilon is one number or one a sample; a mask (true where values may change) has a sample axis, of one or all.
+    Whoever hands out a victim wraps its use in `untouched`; parameters never collect gradients here either way.
+    """
+
+    def __init__(  # noqa: PLR0913 - the threat model is spelled out once
+        self,
+        module: nn.Module,
+        *,
+        box: Box | None,
+        norm: Norm,
+        epsilon: float | Tensor,
+        access: Access = Access.GRADIENTS,
+        targeted: bool = False,
+        mask: Tensor | None = None,
+        finish: Finish = Finish.FOOLED,
+    ) -> None:
+        self.module = module
+        self._epsilon = epsilon
+        self._mask = mask
+        self.box = box
+        self.norm = norm
+        self.access = access
+        self.targeted = targeted
+        self.finish = finish
+        self._tally = _Tally(rows=None)
+        self._ledger = [self._tally]
+
+    def ball(self, x: Tensor) -> ThreatSet:
+        """Every point that is allowed around the clean samples, fixed from here on."""
+        return ThreatSet.around(x, self.norm, self._epsilon, box=self.box, mask=self._mask)
+
+    def take(self, index: Tensor) -> "Victim":
+        """The same victim for some of the samples, by position; what they ask is counted as theirs."""
+        part = Victim(
+            self.module,
+            box=self.box,
+            norm=self.norm,
+            epsilon=_rows(self._epsilon, index) if isinstance(self._epsilon, Tensor) else self._epsilon,
+            access=self.access,
+            targeted=self.targeted,
+            mask=None if self._mask is None else _rows(self._mask, index),
+            finish=self.finish,
+        )
+        part._tally = _Tally(rows=index if self._tally.rows is None else self._tally.rows[index])
+        part._ledger = self._ledger
+        self._ledger.append(part._tally)
+        return part
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Raw outputs; differentiable in `z` where gradients are granted."""
+        self._require(Access.SCORES, "logits")
+        with torch.set_grad_enabled(z.requires_grad and self.access is Access.GRADIENTS):
+            return self._forward(z)
+
+    def scores(self, z: Tensor) -> Tensor:
+        """Probabilities by class, without a gradient."""
+        self._require(Access.SCORES, "scores")
+        return self._look(z).softmax(1)
+
+    def labels(self, z: Tensor) -> Tensor:
+        """The predicted class."""
+        self._require(Access.LABELS, "labels")
+        return self._look(z).argmax(1)
+
+    def fooled(self, z: Tensor, y: Tensor) -> Tensor:
+        """Which samples reach the goal: another label than `y`, or the target `y`."""
+        self._require(Access.LABELS, "labels")
+        return self.judge(self._look(z), y)
+
+    def judge(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The same from logits that are already there."""
+        return logits.argmax(1).eq(y) if self.targeted else logits.argmax(1).ne(y)
+
+    def gradient(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Tensor:
+        """The way up for each sample, towards the goal."""
+        return self.value_and_gradient(z, y, objective).gradient
+
+    def value(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Height:
+        """The objective of each sample, larger nearer to the goal."""
+        self._require(Access.SCORES, "scores")
+        logits = self._look(z)
+        return Height(self._climb(objective(_single(logits), y)), logits)
+
+    def value_and_gradient(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Slope:
+        """The gradient of the sum over samples, so that no sample's depends on how many there are."""
+        self._require(Access.GRADIENTS, "gradients")
+        point = z.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = self._forward(point)
+            value = self._climb(objective(_single(logits), y))
+            gradient = _differentiate(value.sum(), point)
+        self._tally.backwards += len(z)
+        return Slope(value.detach(), gradient, logits.detach())
+
+    def usage(self, count: int) -> Usage:
+        """What each sample of the whole batch cost so far, its parts included."""
+        forwards, backwards = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
+        for tally in self._ledger:
+            rows = torch.arange(count) if tally.rows is None else tally.rows.cpu()
+            forwards[rows] += _share(tally.forwards, len(rows))
+            backwards[rows] += _share(tally.backwards, len(rows))
+        return Usage(queries=forwards, forwards=forwards, backwards=backwards)
+
+    def _require(self, needed: Access, asked: str) -> None:
+        if not self.access.allows(needed):
+            raise access_denied(asked, self.access.value)
+
+    def _climb(self, value: Tensor) -> Tensor:
+        return -value if self.targeted else value
+
+    def _look(self, z: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self._forward(z)
+
+    def _forward(self, z: Tensor) -> Tensor:
+        self._tally.forwards += len(z)
+        return check_logits(self.module(z), len(z))
+
+
+def _share(passes: int, samples: int) -> int:
+    """Passes of one sample: whoever tiles its samples into more rows does so for all of them alike."""
+    return -(-passes // samples) if samples else 0
+
+
+def check_logits(logits: Tensor, count: int) -> Tensor:
+    """One row of floating-point logits a sample, two classes or more; anything else cannot be attacked."""
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != count or logits.shape[1] < 2:
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise unusable_model(f"the model must return logits of shape ({count}, classes >= 2), not {found}")
+    if not logits.is_floating_point():
+        raise unusable_model(f"the model returns {logits.dtype}: an attack needs logits, not labels")
+    return logits
+
+
+def _differentiate(height: Tensor, point: Tensor) -> Tensor:
+    gradient = torch.autograd.grad(height, point, allow_unused=True)[0] if height.requires_grad else None
+    if gradient is None:
+        hint = "something inside cuts the graph (argmax, rounding, numpy, no_grad); give it a differentiable stand-in"
+        raise unusable_model("the model's output has no gradient with respect to its input", hint)
+    return gradient
+
+
+def _single(logits: Tensor) -> Tensor:
+    """Losses are computed in float32 at least."""
+    return logits.float() if logits.dtype in _HALVES else logits
+
+
+def _rows(values: Tensor, index: Tensor) -> Tensor:
+    """What belongs to some of the samples; a sample axis of length one belongs to all."""
+    return values[index] if values.dim() > 0 and len(values) > 1 else values

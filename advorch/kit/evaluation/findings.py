@@ -1,0 +1,54 @@
+"""What an evaluation found out: numbers, tables, figures and remarks."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Value: TypeAlias = None | bool | int | float | str
+Figure: TypeAlias = bytes | Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns by name, rows of plain values; a missing value is None."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        widths = {len(row) for row in self.rows} - {len(self.columns)}
+        if widths:
+            raise ValueError(f"a table of {len(self.columns)} columns has a row of {min(widths)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The first table is the one that other stages and notebooks read; figures are PNG bytes or a thunk of them."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def pictures(self) -> dict[str, bytes]:
+        """Every figure drawn."""
+        return {title: figure if isinstance(figure, bytes) else figure() for title, figure in self.figures.items()}
+
+
+def slug(text: str, joint: str = "_") -> str:
+    """A name for files and metrics: lower case letters, digits and joints, starting with a letter."""
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in text.lower())
+    name = joint.join(kept.split()) or "x"
+    return name if name[0].isalpha() else f"x{joint}{name}"
+
+
+def unique_slugs(texts: Sequence[str], joint: str = "_") -> list[str]:
+    """A slug for each text; of equal ones the later carry a number."""
+    names: list[str] = []
+    for text in texts:
+        base = slug(text, joint)
+        numbered = (f"{base}{joint}{number}" for number in itertools.count(2))
+        names.append(next(name for name in itertools.chain([base], numbered) if name not in names))
+    return names

@@ -1,0 +1,149 @@
+"""What an evaluation sees: models and adversarial sets under labels that say what they are, samples and data."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from advorch.artifacts import Signature
+from advorch.canonical import Json
+from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.adversarial_set import AdversarialSet
+from advorch.kit.data import Data
+from advorch.threat import Norm
+
+
+class Named(Protocol):
+    """A model as a host opens it."""
+
+    @property
+    def module(self) -> nn.Module:
+        """In evaluation mode, on the subject's device."""
+
+    @property
+    def signature(self) -> Signature:
+        """The data that it was made for."""
+
+    @property
+    def label(self) -> str:
+        """How it was trained, and its architecture."""
+
+    @property
+    def digest(self) -> str:
+        """Of its content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectModel:
+    """One model under a label that no other has."""
+
+    label: str
+    digest: str
+    module: nn.Module
+
+    @torch.no_grad()
+    def predict(self, x: Tensor) -> Tensor:
+        """The predicted classes."""
+        labels: Tensor = self.module(x).argmax(dim=1)
+        return labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectSet:
+    """One adversarial set under a label that no other set against the same model has."""
+
+    label: str
+    samples: AdversarialSet
+
+    @property
+    def norm(self) -> Norm:
+        """How its perturbations are measured."""
+        return Norm(str(self.samples.settings["norm"]))
+
+    @property
+    def epsilon(self) -> float:
+        """The size of its ball."""
+        return float(str(self.samples.settings["epsilon"]))
+
+    @property
+    def threat(self) -> str:
+        """The ball in words."""
+        return f"{self.norm.value} eps {self.epsilon:g}"
+
+    def made_for(self, model: SubjectModel) -> bool:
+        """Whether this model was the one that was attacked; else the set is transferred to it."""
+        return self.samples.model == model.digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Everything that is evaluated; `data` (or `samples`, where there are some) is what is cut into batches."""
+
+    data: Data
+    data_digest: str = ""
+    models: tuple[SubjectModel, ...] = ()
+    adversarials: tuple[SubjectSet, ...] = ()
+    samples: Data | None = None
+    datasets: Mapping[str, Data] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @property
+    def walked(self) -> Data:
+        """The samples that batches are cut from."""
+        return self.data if self.samples is None else self.samples
+
+
+def name_models(models: Sequence[Named]) -> tuple[SubjectModel, ...]:
+    """Labels made unique by the content: of two alike, both carry the start of their digest."""
+    digests = [model.digest[:8] for model in models]
+    labels = _unlike([model.label for model in models], digests)
+    named = zip(labels, models, strict=True)
+    return tuple(SubjectModel(label=label, digest=model.digest, module=model.module) for label, model in named)
+
+
+def name_sets(sets: Sequence[AdversarialSet]) -> tuple[SubjectSet, ...]:
+    """`pgd linf eps 0.1`, and of two alike against one model also the settings in which they differ."""
+    plain = [_plain_label(samples) for samples in sets]
+    owners = [f"{label}|{samples.model}" for label, samples in zip(plain, sets, strict=True)]
+    labels = [
+        f"{label}{_difference(samples, [sets[place] for place, other in enumerate(owners) if other == owner])}"
+        for label, owner, samples in zip(plain, owners, sets, strict=True)
+    ]
+    return tuple(SubjectSet(label=label, samples=samples) for label, samples in zip(labels, sets, strict=True))
+
+
+def align(ids: Tensor, wanted: Tensor) -> Tensor:
+    """For each wanted id its position among `ids`, or -1; ids may stand in any order but not twice."""
+    order = ids.argsort()
+    ranked = ids[order]
+    if bool((ranked[1:] == ranked[:-1]).any()):
+        raise StageFailed("two samples have the same id", error_class=ErrorClass.USER)
+    if not len(ids):
+        return torch.full_like(wanted, -1)
+    place = torch.searchsorted(ranked, wanted).clamp(max=len(ids) - 1)
+    return torch.where(ranked[place] == wanted, order[place], -1)
+
+
+def _plain_label(samples: AdversarialSet) -> str:
+    settings = samples.settings
+    words = [samples.attack.partition("/")[2] or samples.attack, str(settings["norm"]), f"eps {settings['epsilon']:g}"]
+    return " ".join([*words, "targeted"] if settings.get("targeted") else words)
+
+
+def _difference(samples: AdversarialSet, alike: Sequence[AdversarialSet]) -> str:
+    """The settings that tell a set from others of its label."""
+    names = sorted({name for other in alike for name in other.settings} - {"chunk"})
+    telling = [name for name in names if len({_spelled(other.settings.get(name)) for other in alike}) > 1]
+    return "".join(f", {name} {_spelled(samples.settings.get(name))}" for name in telling)
+
+
+def _spelled(value: Json) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _unlike(labels: Sequence[str], marks: Sequence[str]) -> list[str]:
+    counts = Counter(labels)
+    return [f"{label} {mark}" if counts[label] > 1 else label for label, mark in zip(labels, marks, strict=True)]

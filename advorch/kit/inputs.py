@@ -1,0 +1,121 @@
+"""What stands behind a stage's inputs and references: samples, architectures and trained models."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from advorch.artifacts import ArtifactType, DataInput, Input, Signature, StoredInput
+from advorch.canonical import Json
+from advorch.components import AnyComponent, Model
+from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.codecs import ModelRecord, read_data, read_model, read_record
+from advorch.kit.data import Data
+from advorch.params import DatasetRef, ModelRef, Params, location_fields
+from advorch.threat import Access
+
+_SPLIT = re.compile(r"(?P<name>[\w-]+)(\[(?P<start>-?\d+)?:(?P<stop>-?\d+)?\])?")
+
+
+class Lookup(Protocol):
+    """The part of a stage's context that finds components."""
+
+    device: str
+
+    def lookup(self, component: str) -> AnyComponent:
+        """A component by id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenModel:
+    """A trained model in evaluation mode, on the context's device."""
+
+    module: nn.Module
+    signature: Signature
+    access: Access
+    label: str
+    digest: str
+
+
+def open_data(context: Lookup, source: Input) -> Data:
+    """Samples, wherever they come from, in main memory."""
+    if isinstance(source, DataInput):
+        return load_split(context, source)
+    if source.artifact.type is ArtifactType.ADVERSARIAL:
+        from advorch.kit.adversarial_set import read_adversarial
+
+        return read_adversarial(source.folder).as_data()
+    return read_data(source.folder)
+
+
+def load_split(context: Lookup, source: DataInput) -> Data:
+    """A declared split, or the part of it that an expression such as `train[:1000]` names."""
+    name, part = parse_split(source.split)
+    component = context.lookup(source.uses if "/" in source.uses else f"{DatasetRef.family}/{source.uses}")
+    data: Data = component.load()(component.nested_schema().parse(source.params), name)
+    chosen = data.take(part)
+    if not len(chosen):
+        message = f"split '{source.split}' of '{source.uses}' is empty: '{name}' has {len(data)} samples"
+        raise StageFailed(message, error_class=ErrorClass.USER)
+    return chosen
+
+
+def parse_split(expression: str) -> tuple[str, slice]:
+    """The split's name and the slice of it, which counts as Python does."""
+    match = _SPLIT.fullmatch("".join(expression.split()))
+    if not match:
+        hint = "write `train`, or a part of it: `train[:1000]`"
+        raise StageFailed(f"'{expression}' is no split", error_class=ErrorClass.USER, hint=hint)
+    start, stop = (int(match[end]) if match[end] else None for end in ("start", "stop"))
+    return match["name"], slice(start, stop)
+
+
+def open_model(context: Lookup, source: Input) -> OpenModel:
+    """A model that an earlier cell committed."""
+    if not isinstance(source, StoredInput):
+        raise StageFailed("a model port takes a stage's model, not declared data", error_class=ErrorClass.USER)
+    record = read_record(source.folder)
+    module = read_model(source.folder, lambda found: rebuild(context, found))
+    return OpenModel(
+        module=module.to(context.device).eval(),
+        signature=record.signature,
+        access=record.access,
+        label=record.label,
+        digest=source.artifact.digest,
+    )
+
+
+def rebuild(context: Lookup, record: ModelRecord) -> nn.Module:
+    """A recorded architecture, whose weights are still to come; the global random state is left alone."""
+    name = record.component.removeprefix(f"{ModelRef.family}/")
+    ref = ModelRef.parse({"uses": name, "with": dict(record.params)})
+    return build_model(context, ref, record.signature, seed=0)
+
+
+def build_model(context: Lookup, ref: ModelRef, signature: Signature, *, seed: int) -> nn.Module:
+    """The architecture that a reference names, initialised from the seed, the same on every rank."""
+    component, params = find_model(context, ref)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module: nn.Module = component.load()(params, signature)
+    return module
+
+
+def describe_model(context: Lookup, ref: ModelRef, signature: Signature, *, label: str) -> ModelRecord:
+    """What to write beside the weights. Locations are left out: the weights that came from them are in the artifact."""
+    component, params = find_model(context, ref)
+    places = location_fields(type(params))
+    kept: Mapping[str, Json] = {name: value for name, value in params.plain().items() if name not in places}
+    access = component.grants(params)
+    return ModelRecord(component=ref.id, params=kept, signature=signature, access=access, label=label)
+
+
+def find_model(context: Lookup, ref: ModelRef) -> tuple[Model[Params], Params]:
+    """The component behind a reference and its checked parameters."""
+    component = context.lookup(ref.id)
+    if not isinstance(component, Model):
+        raise StageFailed(f"'{ref.id}' is no model", error_class=ErrorClass.USER)
+    return component, component.nested_schema().parse(ref.with_)

@@ -1,0 +1,60 @@
+"""Which epoch's weights are the output, and when it is no use to go on."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+
+@dataclass(slots=True, kw_only=True)
+class Selection:
+    """Keeps the last epoch, or the first of the best: by adversarial validation where there is one, else by clean."""
+
+    keep: Literal["last", "best"] = "last"
+    patience: int | None = None
+    epoch: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> bool:
+        """Whether so many epochs as patience allows brought nothing better."""
+        return self.patience is not None and self.epoch - self.best_epoch >= self.patience
+
+    def note(self, epoch: int, metrics: Mapping[str, float], model: nn.Module) -> None:
+        """Take in the end of an epoch."""
+        self.epoch, self.metrics = epoch, dict(metrics)
+        score = metrics.get("robust_accuracy", metrics.get("clean_accuracy", -math.inf))
+        if score > self.best_score:
+            self.best_epoch, self.best_score, self.best_metrics = epoch, score, dict(metrics)
+            if self.keep == "best":
+                self.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    def settle(self, model: nn.Module) -> dict[str, float]:
+        """Give the model the weights that were kept; their metrics, and how many epochs were trained."""
+        if self.keep == "best":
+            model.load_state_dict(self.best_weights)
+        kept = self.best_metrics if self.keep == "best" else self.metrics
+        return {**kept, "epochs": float(self.epoch)}
+
+    def facts(self) -> dict[str, Any]:
+        """Everything but the weights, as JSON."""
+        return {
+            "epoch": self.epoch,
+            "metrics": self.metrics,
+            "best_epoch": self.best_epoch,
+            "best_score": self.best_score if self.best_epoch else None,
+            "best_metrics": self.best_metrics,
+        }
+
+    def restore(self, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+        """Go on where `facts` and the kept weights were taken."""
+        self.epoch, self.metrics = facts["epoch"], dict(facts["metrics"])
+        self.best_epoch, self.best_metrics = facts["best_epoch"], dict(facts["best_metrics"])
+        self.best_score = -math.inf if facts["best_score"] is None else facts["best_score"]
+        self.best_weights = dict(weights)

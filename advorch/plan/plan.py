@@ -1,0 +1,180 @@
+"""A plan: every cell in order, and how each is settled once what it reads is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from advorch.artifacts import Artifact, DataInput
+from advorch.canonical import Json
+from advorch.errors import Problem
+from advorch.plan.cells import Bound, BoundArtifact, Cell, PortSource, Settled, Skipped, Source
+from advorch.plan.content_check import ContentCheck
+from advorch.plan.keys import Surroundings, action_key, content_digest, key_parts, runtime
+from advorch.plan.metrics import Done, Reads, holds, read_from
+from advorch.plan.parameters import Checked, ParameterCheck
+from advorch.plan.problems import Problems
+from advorch.plan.scope import read
+from advorch.plan.threat import ThreatCheck
+from advorch.plan.work import Work, blame_for
+from advorch.seeds import cell_seed
+from advorch.spec.nodes import Located
+from advorch.spec.pipeline import PipelineSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What checked the cells when the plan was built, and checks the rest when they settle."""
+
+    checks: ParameterCheck
+    contents: ContentCheck
+    threats: ThreatCheck
+    reads: Mapping[str, Reads]
+    params: Mapping[str, Json]
+    logged: frozenset[str]
+
+
+class Plan:
+    """All cells in topological order; `reuse` holds those that a selection leaves to the cache."""
+
+    def __init__(self, spec: PipelineSpec, works: Mapping[str, Work], tools: Tools, *, reuse: frozenset[str]) -> None:
+        self.spec = spec
+        self.cells: Mapping[str, Cell] = {address: work.cell for address, work in works.items()}
+        self.reuse = reuse
+        self.warnings: tuple[Problem, ...] = spec.warnings
+        self._works = works
+        self._tools = tools
+        self._idle: set[str] = set()
+
+    @cached_property
+    def _around(self) -> Surroundings:
+        return Surroundings(sources=self._tools.contents.sources, runtime=runtime())
+
+    @property
+    def params(self) -> Mapping[str, Json]:
+        """The values of the pipeline's `params:`."""
+        return self._tools.params
+
+    def logged_models(self) -> tuple[str, ...]:
+        """The cells whose models are to be registered: those that the file names, else those that no cell takes."""
+        return tuple(address for address in self.cells if address in self._tools.logged)
+
+    def origin(self, address: str) -> Located:
+        """The parameters of a cell as they were written, each with its mark; what is not there is a default."""
+        return self._works[address].located
+
+    def nested(self, address: str) -> tuple[str, ...]:
+        """The ids of the components named in a cell's parameters, as far as those are known."""
+        checked = self._works[address].checked
+        found = [item.component.id for path, item in checked.everything() if path] if checked else []
+        return tuple(dict.fromkeys(found))
+
+    def settle(self, address: str, done: Done) -> Settled | Skipped:
+        """Everything that is decided about a cell once all that it waits for has ended.
+
+        `done` maps a finished cell to its manifest, or to None if it failed or was skipped. A parameter that turns
+        out to be invalid raises InvalidPipeline.
+        """
+        if not self._tools.contents.reads:
+            raise ValueError("a plan that was made without reading data has no keys")
+        settled = self._settle(self._works[address], done)
+        (self._idle.add if isinstance(settled, Skipped) and not settled.failed else self._idle.discard)(address)
+        return settled
+
+    def _settle(self, work: Work, done: Done) -> Settled | Skipped:
+        cell = work.cell
+        lost = sorted(before for before in cell.after if done.get(before) is None)
+        if lost:
+            return self._without(cell, lost)
+        problems = Problems()
+        go = self._go(work, done, problems)
+        problems.check()
+        if not go:
+            return Skipped(cell=cell, reason="`when` is false")
+        inputs, missing = _bind(cell, done)
+        lacking = next((source for source in missing if source.cell in cell.after), None)
+        if lacking:
+            return Skipped(cell=cell, reason=f"'{lacking.cell}' has no output '{lacking.port}'", failed=True)
+        starved = next((port for port, bound in inputs.items() if cell.inputs[port] and not bound), None)
+        if starved:
+            return Skipped(cell=cell, reason=f"nothing reached the port '{starved}': no cell succeeded", failed=True)
+        return self._keyed(work, self._parameters(work, done, problems), inputs, _addresses(missing))
+
+    def _without(self, cell: Cell, lost: list[str]) -> Skipped:
+        """A cell is as innocent as what it lacks: only where all of that was skipped on purpose has nothing failed."""
+        failed = [before for before in lost if before not in self._idle]
+        if failed:
+            return Skipped(cell=cell, reason=f"'{failed[0]}' has no result", failed=True)
+        return Skipped(cell=cell, reason=f"'{lost[0]}' was skipped")
+
+    def _go(self, work: Work, done: Done, problems: Problems) -> bool | None:
+        when = self._tools.reads[work.cell.stage].when
+        if work.when is not None or when is None:
+            return work.when
+        return holds(when, replace(work.draft.scope, read_metric=read_from(done)), problems)
+
+    def _parameters(self, work: Work, done: Done, problems: Problems) -> Checked:
+        """The parameters that were known, or those that are now that metrics are."""
+        if work.checked:
+            return work.checked
+        node = work.draft.stage.with_
+        scope = replace(work.draft.scope, read_metric=read_from(done))
+        located = read(node, scope, problems) if node else Located({})
+        problems.check()
+        blame = blame_for(work.draft.stage, located or Located({}), problems)
+        values = located.value if located and isinstance(located.value, Mapping) else {}
+        checked = self._tools.checks.check(work.cell.component, values, blame)
+        if checked:
+            self._tools.threats.check(work.cell, checked, blame)
+        problems.check()
+        if checked is None:
+            raise AssertionError("parameters are refused without a problem")
+        return checked
+
+    def _keyed(
+        self, work: Work, checked: Checked, inputs: Mapping[str, tuple[Bound, ...]], missing: tuple[str, ...]
+    ) -> Settled:
+        cell = work.cell
+        seed = cell_seed(self.spec.seed, cell.component.id, cell.seed)
+        problems = Problems()
+        contents = self._tools.contents.nested(checked, work.blame(problems))
+        problems.check()
+        parts = key_parts(
+            checked,
+            {port: [content_digest(bound) for bound in found] for port, found in inputs.items()},
+            seed=seed,
+            resources=cell.resources,
+            contents=contents or {},
+            around=self._around,
+        )
+        return Settled(
+            cell=cell,
+            params=checked.plain,
+            inputs=inputs,
+            key=action_key(parts),
+            parts=parts,
+            seed=seed,
+            missing=missing,
+        )
+
+
+def _bind(cell: Cell, done: Done) -> tuple[dict[str, tuple[Bound, ...]], list[PortSource]]:
+    """Inputs with their artifacts, and the sources that have none."""
+    missing: list[PortSource] = []
+    inputs: dict[str, tuple[Bound, ...]] = {}
+    for port, sources in cell.inputs.items():
+        found = [(source, _bound(source, done)) for source in sources]
+        inputs[port] = tuple(bound for _, bound in found if bound)
+        missing += [source for source, bound in found if bound is None and isinstance(source, PortSource)]
+    return inputs, missing
+
+
+def _addresses(sources: list[PortSource]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(source.cell for source in sources))
+
+
+def _bound(source: Source, done: Done) -> Bound | None:
+    if isinstance(source, DataInput):
+        return source
+    manifest = done.get(source.cell)
+    artifact: Artifact | None = manifest.outputs.get(source.port) if manifest else None
+    return BoundArtifact(cell=source.cell, port=source.port, artifact=artifact) if artifact else None

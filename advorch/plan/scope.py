@@ -1,0 +1,91 @@
+"""What the names in `${...}` stand for: the pipeline's parameters, a cell's axes, the run, and metrics."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from advorch.canonical import Json
+from advorch.errors import Problem
+from advorch.plan.problems import Problems
+from advorch.spec.expression import UnknownName
+from advorch.spec.interpolate import fill
+from advorch.spec.nodes import ListNode, Located, Node, Scalar
+from advorch.spec.pipeline import PipelineSpec
+
+Name = tuple[str, ...]
+ReadMetric = Callable[[str, str], float]
+
+NAMESPACES = ("params", "matrix", "run")
+
+
+class Values:
+    """The values of `params:`, which the spec has settled among themselves, and the facts of the run."""
+
+    def __init__(self, spec: PipelineSpec) -> None:
+        self.params = {name: plain(node) for name, node in spec.params.items()}
+        self._run = {"name": spec.name, "seed": spec.seed}
+        self.stages = tuple(spec.stages)
+
+    def param(self, name: str, rest: Name) -> object:
+        """A parameter, or something inside it."""
+        if name not in self.params:
+            raise UnknownName(f"params.{name}", [f"params.{known}" for known in self.params])
+        return inside(self.params[name], rest, f"params.{name}")
+
+    def run(self, name: str) -> object:
+        """A fact of the run that is the same whenever and wherever it runs."""
+        if name not in self._run:
+            raise UnknownName(f"run.{name}", [f"run.{known}" for known in self._run])
+        return self._run[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The lookup of one cell; without `read_metric` a metric is not known yet."""
+
+    values: Values
+    axes: Mapping[str, object] = field(default_factory=dict)
+    read_metric: ReadMetric | None = None
+
+    def __call__(self, name: Name) -> object:
+        space, *rest = name
+        if space == "params" and rest:
+            return self.values.param(rest[0], tuple(rest[1:]))
+        if space == "matrix" and rest:
+            return self._axis(rest[0], tuple(rest[1:]))
+        if space == "run" and len(rest) == 1:
+            return self.values.run(rest[0])
+        if self.read_metric and len(rest) == 1 and space in self.values.stages:
+            return self.read_metric(space, rest[0])
+        raise UnknownName(".".join(name), [*NAMESPACES, *(self.values.stages if self.read_metric else ())])
+
+    def _axis(self, name: str, rest: Name) -> object:
+        if name not in self.axes:
+            raise UnknownName(f"matrix.{name}", [f"matrix.{axis}" for axis in self.axes])
+        return inside(self.axes[name], rest, f"matrix.{name}")
+
+
+def inside(value: object, rest: Name, name: str) -> object:
+    """What lies below a value, key by key."""
+    for step in rest:
+        keys = list(value) if isinstance(value, Mapping) else []
+        if step not in keys:
+            raise UnknownName(f"{name}.{step}", [f"{name}.{key}" for key in keys])
+        value, name = value[step], f"{name}.{step}"  # type: ignore[index]  # it has keys, so it is a mapping
+    return value
+
+
+def plain(node: Node) -> Json:
+    """A node without expressions as a plain value; a `$${` that was settled is not looked at again."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, ListNode):
+        return [plain(item) for item in node.items]
+    return {key: plain(entry.node) for key, entry in node.entries.items()}
+
+
+def read(node: Node, scope: Scope, problems: Problems) -> Located | None:
+    """A node with every `${...}` filled in; None where something was wrong, which is then among the problems."""
+    found: list[Problem] = []
+    filled = fill(node, scope, found)
+    problems.extend(found)
+    return None if found else filled

@@ -1,0 +1,34 @@
+"""The driver's end of a cell's channel: reports become events, printed lines a file."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from advorch.events import CellProgressed, CellReported, Event
+from advorch.tracking.files import log_file
+
+
+class LoggedChannel:
+    """Keeps what a cell prints in `logs/`, one file a cell, and tells the rest."""
+
+    def __init__(self, cell: str, folder: Path, emit: Callable[[Event], None]) -> None:
+        self._cell = cell
+        self._emit = emit
+        self._path = log_file(folder, cell)
+        self._lock = threading.Lock()
+
+    def report(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Metrics of a step that is done."""
+        self._emit(CellReported(cell=self._cell, step=step, metrics=metrics))
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the work is."""
+        self._emit(CellProgressed(cell=self._cell, done=done, total=total))
+
+    def log(self, text: str) -> None:
+        """Append a line with its time."""
+        with self._lock:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%H:%M:%S')} {text}\n")

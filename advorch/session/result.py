@@ -1,0 +1,122 @@
+"""What a run left: statuses, metrics as frames, tables, figures and reports laid out as files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advorch.artifacts import Artifact, ArtifactType
+from advorch.errors import AdvorchError, StageFailed
+from advorch.events import Status
+from advorch.session.running import Finished
+from advorch.store.api import Store
+from advorch.store.opening import open_store
+from advorch.tracking.files import safe_file_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Run:
+    """A run that has ended, whichever way."""
+
+    def __init__(self, finished: Finished) -> None:
+        self._finished = finished
+        self._ledger = finished.ledger
+        self._laid_out: dict[str, Path] = {}
+
+    @property
+    def id(self) -> str:
+        """The run's name under `.advorch/runs`."""
+        return self._finished.run
+
+    @property
+    def folder(self) -> Path:
+        """Journal, logs and laid-out reports."""
+        return self._finished.folder
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with."""
+        return self._finished.exit_code
+
+    @property
+    def statuses(self) -> Mapping[str, Status]:
+        """How each cell ended."""
+        return self._ledger.statuses
+
+    @property
+    def errors(self) -> Mapping[str, AdvorchError]:
+        """Why cells failed."""
+        return self._ledger.errors
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Final metrics of each cell that has any."""
+        return {cell: dict(manifest.metrics) for cell, manifest in self._ledger.manifests.items() if manifest}
+
+    def check(self) -> "Run":
+        """Raise the first failure, for a notebook that must not go on."""
+        for error in self._ledger.errors.values():
+            raise error
+        if self.exit_code:
+            raise AdvorchError(f"run {self.id} ended with exit code {self.exit_code}")
+        return self
+
+    def frame(self) -> "pd.DataFrame":
+        """One row a cell: status, seconds and metrics."""
+        import pandas as pd
+
+        rows = [
+            {"cell": cell, "status": status.value, **self.metrics.get(cell, {})}
+            for cell, status in self.statuses.items()
+        ]
+        return pd.DataFrame(rows).set_index("cell")
+
+    def table(self, cell: str) -> "pd.DataFrame":
+        """The table that an evaluation wrote."""
+        import pandas as pd
+
+        plain = json.loads((self.open(cell, ArtifactType.TABLE) / "table.json").read_text())
+        return pd.DataFrame(plain["rows"], columns=plain["columns"])
+
+    def report(self, cell: str) -> Path:
+        """The HTML report that an evaluation wrote."""
+        return self.open(cell, ArtifactType.REPORT) / "report.html"
+
+    def reports(self) -> dict[str, Path]:
+        """Every report of the run."""
+        wanted = {cell for cell, artifacts in self._artifacts().items() if ArtifactType.REPORT in artifacts}
+        return {cell: self.report(cell) for cell in self._ledger.manifests if cell in wanted}
+
+    def figures(self, cell: str) -> dict[str, Path]:
+        """The figures of a report, as PNG files by name."""
+        folder = self.open(cell, ArtifactType.REPORT)
+        return {path.stem: path for path in sorted(folder.rglob("*.png"))}
+
+    def open(self, cell: str, kind: ArtifactType) -> Path:
+        """Lay an output of a cell out as files in the run's folder."""
+        artifact = self._artifacts().get(cell, {}).get(kind)
+        if artifact is None:
+            raise AdvorchError(f"{cell} has no {kind.value} in run {self.id}")
+        name = f"{safe_file_name(cell)}-{kind.value}"
+        if name not in self._laid_out:
+            self._laid_out[name] = self._store().fetch(artifact, self.folder / "outputs" / name)
+        return self._laid_out[name]
+
+    def failures(self) -> dict[str, str]:
+        """What each failed cell's error said, with its details."""
+        return {
+            cell: error.details if isinstance(error, StageFailed) and error.details else error.render()
+            for cell, error in self._ledger.errors.items()
+        }
+
+    def _artifacts(self) -> dict[str, dict[ArtifactType, Artifact]]:
+        return {
+            cell: {artifact.type: artifact for artifact in manifest.outputs.values()}
+            for cell, manifest in self._ledger.manifests.items()
+            if manifest
+        }
+
+    def _store(self) -> Store:
+        return open_store(self._finished.store_url)

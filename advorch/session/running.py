@@ -1,0 +1,178 @@
+"""A run put together: store, journal, watchers, back end and driver, opened in order and closed in reverse."""
+
+import os
+import platform
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Literal, TextIO
+
+from advorch import __version__
+from advorch.cli.workspace import Workspace
+from advorch.engine.backend import Backend
+from advorch.engine.cell import Shop
+from advorch.engine.driver import Counter, Driver, Policy
+from advorch.engine.ledger import Ledger
+from advorch.errors import UsageError
+from advorch.events import Event, RunFinished, RunStarted
+from advorch.plan.plan import Plan
+from advorch.registry.registry import Registry
+from advorch.session.environment import environment
+from advorch.session.logs import LoggedChannel
+from advorch.store.api import DurableHook, Owner, Store
+from advorch.store.opening import open_store
+from advorch.tracking.console import open_console
+from advorch.tracking.journal import Journal
+from advorch.tracking.liveness import write_driver
+from advorch.tracking.outbox import MlflowJob, Outbox
+from advorch.tracking.sinks import Fanout, Sink
+
+MLFLOW_SINK = "advorch.tracking.mlflow_sink"
+
+
+def unwatched(operation: str) -> None:
+    """What a durable operation calls when nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run a plan."""
+
+    executor: Literal["ray", "inline"] = "ray"
+    policy: Policy = Policy()
+    wait: bool = True
+    quiet: bool = False
+    disabled: tuple[str, ...] = ()
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    on_durable: DurableHook = unwatched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a run ended."""
+
+    run: str
+    folder: Path
+    exit_code: int
+    ledger: Ledger
+    store_url: str
+
+
+class Running:
+    """One run of one plan in one workspace."""
+
+    def __init__(self, plan: Plan, registry: Registry, workspace: Workspace, options: Options) -> None:
+        self._plan = plan
+        self._registry = registry
+        self._workspace = workspace
+        self._options = options
+        self.id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        self.folder = workspace.runs / self.id
+
+    def run(self, stop: threading.Event) -> Finished:
+        """Drive the plan to its end; what was opened is closed however it ends."""
+        started = time.monotonic()
+        with ExitStack() as opened:
+            sinks = self._open_sinks(opened)
+            emit = self._telling(sinks)
+            emit(self._started())
+            store = open_store(self._store_url(), on_durable=self._options.on_durable)
+            driver = Driver(
+                self._plan, Counter(store, emit), open_shop=partial(self._open_shop, store, emit, stop, opened),
+                policy=self._options.policy, stop=stop,
+            )  # fmt: skip
+            ledger = driver.run()
+            code = ledger.exit_code(stopped=stop.is_set(), late=driver.late)
+            store.clear_flags(f"stop/{self.id}")
+            emit(RunFinished(run=self.id, exit_code=code, seconds=time.monotonic() - started))
+        if ledger.bug is not None:
+            raise ledger.bug
+        return Finished(run=self.id, folder=self.folder, exit_code=code, ledger=ledger, store_url=self._store_url())
+
+    def _open_sinks(self, opened: ExitStack) -> Sink:
+        write_driver(self.folder)
+        watchers: list[Sink] = [open_console(self._options.stream, os.environ, quiet=self._options.quiet)]
+        if self._plan.spec.tracking.enabled:
+            watchers.append(Outbox(self.folder, self._mlflow_job(), entry=MLFLOW_SINK))
+        fanout = Fanout(Journal(self.folder, on_durable=self._options.on_durable), *watchers)
+        opened.callback(fanout.close)
+        return fanout
+
+    def _telling(self, sinks: Sink) -> Callable[[Event], None]:
+        def emit(event: Event) -> None:
+            sinks.emit(event)
+            self._registry.observe(event)
+
+        return emit
+
+    def _mlflow_job(self) -> MlflowJob:
+        tracking = self._plan.spec.tracking
+        local = not tracking.uri
+        return MlflowJob(
+            uri=self._workspace.mlflow_uri if local else tracking.uri,
+            experiment=tracking.experiment or self._plan.spec.name,
+            store=self._store_url(),
+            artifact_location=self._workspace.mlflow_artifacts.as_uri() if local else "",
+            models=self._plan.logged_models(),
+            log_samples=tracking.log_samples,
+            disabled_plugins=self._options.disabled,
+        )
+
+    def _store_url(self) -> str:
+        return self._plan.spec.storage or self._workspace.store_url
+
+    def _started(self) -> RunStarted:
+        spec = self._plan.spec
+        return RunStarted(
+            run=self.id, pipeline=spec.name, file=str(spec.path), profile=spec.profile,
+            executor=self._options.executor, storage=self._store_url(), version=__version__,
+            params=self._plan.params, cells=tuple(self._plan.cells),
+        )  # fmt: skip
+
+    def _open_shop(self, store: Store, emit: Callable[[Event], None], stop: threading.Event, opened: ExitStack) -> Shop:
+        backend = self._backend()
+        opened.callback(backend.close)
+        plugins = self._registry.fingerprint()
+        return Shop(
+            run=self.id,
+            store=store,
+            backend=backend,
+            owner=_owner(self.id),
+            emit=emit,
+            channel_for=lambda cell: LoggedChannel(cell, self.folder, emit),
+            stopping=stop.is_set,
+            plugins=plugins,
+            environment=cache(lambda: environment(self._plan.spec.path.parent, plugins)),
+            disabled=self._options.disabled,
+            wait=self._options.wait,
+        )
+
+    def _backend(self) -> Backend:
+        if self._options.executor == "inline":
+            from advorch.engine.bench import Bench
+            from advorch.engine.inline import InlineBackend
+
+            return InlineBackend(Bench(self._registry, self._options.on_durable))
+        from advorch.engine.ray.backend import RayBackend
+        from advorch.engine.ray.cluster import Cluster, ClusterSettings
+
+        return RayBackend(Cluster(ClusterSettings(address=self._plan.spec.address)))
+
+
+def _owner(run: str) -> Owner:
+    return Owner(run=run, host=platform.node(), pid=os.getpid(), started=time.time())
+
+
+def executor_named(name: str) -> Literal["ray", "inline"]:
+    """The executor of that name, or a usage error that lists them."""
+    if name == "ray":
+        return "ray"
+    if name == "inline":
+        return "inline"
+    raise UsageError(f"there is no executor '{name}'", hint="executors: ray, inline")

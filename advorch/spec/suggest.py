@@ -1,0 +1,32 @@
+"""The hint of every message about a name: what was probably meant, and what there is."""
+
+import difflib
+from collections.abc import Iterable
+
+_LISTED = 20
+_LONGEST = 60  # matching is quadratic in the word, and nobody mistypes a paragraph
+
+
+def closest(word: str, allowed: Iterable[str]) -> str:
+    """The allowed name that looks most like the word, or nothing."""
+    names = list(allowed)
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = difflib.get_close_matches(word[:_LONGEST].casefold(), folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else ""
+
+
+def hint(word: str, allowed: Iterable[str]) -> str:
+    """`did you mean 'epsilon'? allowed: epsilon, alpha, steps`, as far as there is something to say."""
+    names = list(dict.fromkeys(allowed))
+    near = closest(word, names)
+    parts = [f"did you mean '{near}'?"] if near else []
+    if names:
+        parts.append(f"allowed: {listing(names)}")
+    return " ".join(parts)
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names in a sentence, cut where nobody would read on."""
+    every = list(names)
+    shown = ", ".join(every[:_LISTED])
+    return f"{shown} and {len(every) - _LISTED} more" if len(every) > _LISTED else shown

@@ -1,0 +1,151 @@
+"""Stand-ins for what the engine provides, and models small enough to know the answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from advorch.artifacts import Input
+from advorch.components import AnyComponent
+from advorch.errors import Stopped
+from advorch.kit.data import Data
+from advorch.registry.plugin import Plugin
+from advorch.registry.registry import Registry
+from advorch.seeds import Seeds
+from advorch.threat import Norm
+
+
+def registry_of(*components: AnyComponent) -> Registry:
+    """A registry of these components alone, as if one plugin had contributed them."""
+    name = "advorch-test 0:test"
+    plugin = Plugin(
+        name=name, distribution="advorch-test", version="0", entry_point="test", module="test", components=components
+    )
+    return Registry([plugin])
+
+
+@dataclass(kw_only=True)
+class FakeContext:
+    """A `StageContext` that remembers what it was told; `stop_at` asks the stage to stop when it reports that step."""
+
+    scratch: Path
+    rank: int = 0
+    world_size: int = 1
+    device: str = "cpu"
+    seeds: Seeds = Seeds(0)
+    inputs: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
+    components: Registry = field(default_factory=registry_of)
+    stop_at: int | None = None
+    checkpoint: Path | None = None
+    reports: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+    def report(self, metrics: Mapping[str, float], *, step: int, checkpoint: Path | None = None) -> None:
+        self.reports.append((step, dict(metrics)))
+        self.checkpoint = _kept(checkpoint, self.scratch, step) or self.checkpoint
+        if self.stop_at == step:
+            raise Stopped(f"asked to stop at step {step}")
+
+    def resume(self) -> Path | None:
+        return self.checkpoint
+
+    def lookup(self, component: str) -> AnyComponent:
+        return self.components.component(component)
+
+
+def _kept(checkpoint: Path | None, scratch: Path, step: int) -> Path | None:
+    """A committed checkpoint outlives the folder that the stage reported."""
+    if checkpoint is None:
+        return None
+    kept = scratch / "committed" / str(step)
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in checkpoint.iterdir():
+        (kept / file.name).write_bytes(file.read_bytes())
+    return kept
+
+
+class LinearModel(nn.Module):
+    """Logits `W x + b`: the distance to the nearest other class is known in closed form."""
+
+    def __init__(self, features: int, classes: int = 2, *, seed: int = 0) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(seed)
+        weight = torch.rand(classes, features, generator=rng) - 0.5
+        self.weight = nn.Parameter(weight + 0.2 * weight.sign())  # no weight is near zero: every number matters
+        self.bias = nn.Parameter(-0.5 * self.weight.detach().sum(1))  # the middle of the unit box is undecided
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = x.flatten(1) @ self.weight.T + self.bias
+        return logits
+
+    @torch.no_grad()
+    def distance(self, x: Tensor, norm: Norm) -> Tensor:
+        """How far each sample is from the nearest decision boundary, the box left aside."""
+        logits = self(x)
+        label = logits.argmax(1)
+        gaps = logits.gather(1, label[:, None]) - logits
+        slopes = _dual_norm(self.weight[label][:, None] - self.weight, norm)
+        return torch.where(gaps > 0, gaps / slopes, torch.inf).amin(1)
+
+
+def _dual_norm(slopes: Tensor, norm: Norm) -> Tensor:
+    order = {Norm.LINF: 1.0, Norm.L2: 2.0, Norm.L1: torch.inf}[norm]
+    length: Tensor = torch.linalg.vector_norm(slopes, ord=order, dim=-1)
+    return length
+
+
+def small_mlp(features: int = 16, classes: int = 10, *, seed: int = 0) -> nn.Module:
+    """Two layers with a smooth bend between them."""
+    return _seeded(
+        seed,
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(features, 24), nn.GELU(), nn.Linear(24, classes)),
+    )
+
+
+def small_conv(channels: int = 1, side: int = 8, classes: int = 3, *, seed: int = 0) -> nn.Module:
+    """Images in, with everything that an attack may disturb: batch statistics, dropout, pooling."""
+
+    def build() -> nn.Module:
+        features = 4 * (side // 2) ** 2
+        return nn.Sequential(
+            nn.Conv2d(channels, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(features, classes),
+        )
+
+    return _seeded(seed, build)
+
+
+def _seeded(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return build()
+
+
+def tiny_data(
+    count: int = 8,
+    shape: tuple[int, ...] = (12,),
+    classes: int = 2,
+    *,
+    seed: int = 0,
+    box: tuple[float, float] | None = (0.0, 1.0),
+) -> Data:
+    """Uniform samples well inside the box, all classes in turn, ids that are no positions."""
+    rng = torch.Generator().manual_seed(seed)
+    low, high = box or (-1.0, 1.0)
+    x = low + (high - low) * (0.2 + 0.6 * torch.rand(count, *shape, generator=rng))
+    names = tuple(f"class {index}" for index in range(classes))
+    return Data(x=x, y=torch.arange(count) % classes, ids=torch.arange(count) * 7 + 3, classes=names, box=box)
+
+
+def learnable_data(count: int = 64, shape: tuple[int, ...] = (12,), classes: int = 2, *, seed: int = 0) -> Data:
+    """Samples whose brightness says their class, so that a few steps of training show."""
+    data = tiny_data(count, shape, classes, seed=seed)
+    shift = (data.y.float() / (classes - 1) - 0.5) * 0.3
+    x = (data.x + shift.reshape(-1, *[1] * len(shape))).clamp(0, 1)
+    return Data(x=x, y=data.y, ids=data.ids, classes=data.classes, box=data.box)

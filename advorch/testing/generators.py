@@ -1,0 +1,106 @@
+"""What a generator promises: a game that can be played, and samples that are repeatable and in the box."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from advorch.components import AnyComponent, Generator
+from advorch.errors import StageFailed
+from advorch.kit.adversary.game import Game
+from advorch.kit.adversary.loop import Rules, play
+from advorch.kit.adversary.match import Match
+from advorch.kit.data import Data
+from advorch.testing.check import Check, ContractBroken, demand
+from advorch.testing.common import small_params, unfit
+from advorch.testing.fakes import learnable_data
+
+STEPS = 3
+SHAPES = ((2,), (1, 16, 16), (1, 28, 28), (3, 32, 32))
+
+
+def checks(component: AnyComponent) -> list[Check]:
+    """The promises of a generator."""
+    assert isinstance(component, Generator)
+    tests: list[Callable[[Generator[Any]], None]] = [
+        plays_a_few_steps, every_player_moves_on_its_turn_alone, samples_fit_the_data, samples_repeat_under_a_seed,
+        has_players_that_safetensors_can_hold,
+    ]  # fmt: skip
+    return [Check(test.__name__.replace("_", " "), partial(test, component)) for test in tests]
+
+
+def plays_a_few_steps(component: Generator[Any]) -> None:
+    match, data = _start(component)
+    losses = _play(match, data, STEPS)
+    demand(match.step == STEPS, f"stopped at step {match.step} of {STEPS}")
+    undeclared = sorted(set(losses) - component.metrics) if component.metrics else []
+    demand(not undeclared, f"reports {', '.join(undeclared)} without declaring it in `metrics`")
+
+
+def every_player_moves_on_its_turn_alone(component: Generator[Any]) -> None:
+    match, data = _start(component)
+    before = {player.name: _weights(match, player.name) for player in match.game.players}
+    _play(match, data, 1)
+    for name in set(match.game.schedule):
+        moved = any(not torch.equal(*pair) for pair in zip(before[name], _weights(match, name), strict=True))
+        demand(moved or not before[name], f"player {name!r} had its turn and did not move")
+    for name in set(before) - set(match.game.schedule):
+        same = all(torch.equal(*pair) for pair in zip(before[name], _weights(match, name), strict=True))
+        demand(same, f"player {name!r} has no turn and moved")
+
+
+def samples_fit_the_data(component: Generator[Any]) -> None:
+    match, data = _start(component)
+    _play(match, data, STEPS)
+    for count in (1, 5):
+        drawn = match.sample(count, seed=0)
+        shape = (count, *data.signature.shape)
+        demand(tuple(drawn.shape) == shape, f"sample({count}) has shape {tuple(drawn.shape)}, not {shape}")
+        demand(torch.isfinite(drawn).all(), "samples are not finite")
+        low, high = data.box or (-torch.inf, torch.inf)
+        demand(bool((drawn >= low).all() and (drawn <= high).all()), f"samples leave the box {data.box}")
+
+
+def samples_repeat_under_a_seed(component: Generator[Any]) -> None:
+    match, _ = _start(component)
+    first, second, other = (match.sample(6, seed=seed) for seed in (0, 0, 1))
+    demand(torch.equal(first, second), "the same seed draws other samples: use the generator that `sample` is given")
+    demand(not torch.equal(first, other), "another seed draws the same samples")
+
+
+def has_players_that_safetensors_can_hold(component: Generator[Any]) -> None:
+    match, _ = _start(component)
+    for player in match.game.players:
+        try:
+            save_safetensors(player.module.state_dict())
+        except (RuntimeError, ValueError) as error:
+            raise ContractBroken(f"the weights of {player.name!r} cannot be stored: {error}") from error
+
+
+def _start(component: Generator[Any]) -> tuple[Match, Data]:
+    reason = ""
+    for shape in SHAPES:
+        data = learnable_data(32, shape, 2)
+        try:
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                game = component.load()(small_params(component, steps=STEPS), data.signature)
+        except StageFailed as refusal:
+            if not unfit(refusal):
+                raise
+            reason = refusal.message
+            continue
+        demand(isinstance(game, Game), f"returned {type(game).__name__}, not advorch.kit.adversary.game.Game")
+        return Match(game, "cpu"), data
+    raise ContractBroken(f"refuses every shape of {SHAPES}: {reason}")
+
+
+def _play(match: Match, data: Data, steps: int) -> dict[str, float]:
+    return play(match, data, Rules(steps=steps, batch=8, seed=0, report_every=1), lambda step, losses, keep: None)
+
+
+def _weights(match: Match, player: str) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in match.parameters[player]]

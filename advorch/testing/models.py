@@ -1,0 +1,121 @@
+"""What an architecture promises: raw values in, one logit a class out, the same weights under the same seed."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+
+from advorch.artifacts import Signature
+from advorch.components import AnyComponent, Model
+from advorch.errors import StageFailed
+from advorch.testing.check import Check, ContractBroken, demand
+from advorch.testing.common import unfit, usable_params
+from advorch.testing.fakes import tiny_data
+from advorch.threat import Access
+
+SHAPES: Final = ((12,), (1, 16, 16), (1, 28, 28), (3, 32, 32), (3, 64, 64))
+BOX: Final = (0.0, 1.0)
+
+
+def checks(component: AnyComponent) -> list[Check]:
+    """The promises of a model, on the shapes that it does not refuse."""
+    assert isinstance(component, Model)
+    tests: list[Callable[[Model[Any]], None]] = [
+        gives_one_logit_a_class, is_built_alike_under_a_seed, takes_every_shape_that_it_does_not_refuse,
+        has_weights_that_safetensors_can_hold, judges_a_sample_alone_as_in_a_batch, grants_what_it_says,
+    ]  # fmt: skip
+    return [Check(test.__name__.replace("_", " "), partial(test, component)) for test in tests]
+
+
+def gives_one_logit_a_class(component: Model[Any]) -> None:
+    for classes in (2, 3, 10):
+        module, x = _built(component, classes)
+        with torch.no_grad():
+            for mode in (True, False):
+                _demand_logits(module.train(mode)(x), len(x), classes)
+
+
+def takes_every_shape_that_it_does_not_refuse(component: Model[Any]) -> None:
+    for shape in _fitting(component):
+        module, x = _built(component, 2, shape)
+        with torch.no_grad():
+            _demand_logits(module.eval()(x), len(x), 2)
+
+
+def is_built_alike_under_a_seed(component: Model[Any]) -> None:
+    first, second = (_built(component, 3)[0].state_dict() for _ in range(2))
+    differing = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    demand(first.keys() == second.keys() and not differing, f"two builds under one seed differ in {differing[:3]}")
+
+
+def has_weights_that_safetensors_can_hold(component: Model[Any]) -> None:
+    module, x = _built(component, 2)
+    try:
+        content = save_safetensors(module.state_dict())
+    except (RuntimeError, ValueError) as error:
+        raise ContractBroken(f"the state dict cannot be stored: {error}") from error
+    again, _ = _built(component, 2, seed=1)
+    again.load_state_dict(load_safetensors(content))
+    with torch.no_grad():
+        same = torch.equal(module.eval()(x), again.eval()(x))
+    demand(same, "a model with the stored weights answers otherwise: something is outside the state dict")
+
+
+def judges_a_sample_alone_as_in_a_batch(component: Model[Any]) -> None:
+    module, x = _built(component, 2)
+    with torch.no_grad():
+        together, alone = module.eval()(x), module(x[:1])
+    demand(torch.allclose(together[:1], alone, atol=1e-4), "in eval mode a sample's logits depend on its batch")
+
+
+def grants_what_it_says(component: Model[Any]) -> None:
+    if component.grants(usable_params(component)) is not Access.GRADIENTS:
+        return
+    module, x = _built(component, 2)
+    logits: Tensor = module.eval()(x.requires_grad_())
+    demand(logits.requires_grad, "gradients are granted and the logits have none: set `grants`")
+    (gradient,) = torch.autograd.grad(logits.square().sum(), x, allow_unused=True)
+    demand(gradient is not None and torch.isfinite(gradient).all(), "no finite gradient reaches the input")
+
+
+def _demand_logits(logits: Any, count: int, classes: int) -> None:
+    demand(isinstance(logits, Tensor), f"forward returned {type(logits).__name__}")
+    demand(tuple(logits.shape) == (count, classes), f"logits of shape {tuple(logits.shape)}, not {(count, classes)}")
+    demand(torch.isfinite(logits).all(), "logits are not finite")
+
+
+def _built(
+    component: Model[Any], classes: int, shape: tuple[int, ...] | None = None, seed: int = 0
+) -> tuple[nn.Module, Tensor]:
+    shape = shape or next(_fitting(component))
+    data = tiny_data(4, shape, classes, box=BOX)
+    return _build(component, data.signature, seed), data.x
+
+
+def _build(component: Model[Any], signature: Signature, seed: int) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = component.load()(usable_params(component), signature)
+    demand(isinstance(module, nn.Module), f"returned {type(module).__name__}, not a torch module")
+    return module
+
+
+def _fitting(component: Model[Any]) -> Iterator[tuple[int, ...]]:
+    """The shapes that the model takes; one that takes none breaks its contract."""
+    reason, taken = "", 0
+    for shape in SHAPES:
+        try:
+            _build(component, tiny_data(4, shape, 2, box=BOX).signature, 0)
+        except StageFailed as refusal:
+            if not unfit(refusal):
+                raise
+            reason = refusal.message
+        else:
+            taken += 1
+            yield shape
+    if not taken:
+        raise ContractBroken(f"refuses every shape of {SHAPES}: {reason}")

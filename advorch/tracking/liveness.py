@@ -1,0 +1,106 @@
+"""Whether the process that drives a run is still there: its id, its birth and its host, in `driver.json`."""
+
+import json
+import os
+import platform
+import signal
+import subprocess
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from advorch.artifacts import check_format
+from advorch.errors import InfrastructureError
+from advorch.tracking.files import write_atomically
+
+FILE = "driver.json"
+FORMAT = "driver/1"
+
+
+class Life(StrEnum):
+    """What can be said of a driver from here."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """The process that drives a run; `birth` keeps a reused process id from looking alive."""
+
+    pid: int
+    birth: str
+    host: str
+    format: str = FORMAT
+
+
+def this_driver() -> Driver:
+    """The calling process."""
+    return Driver(pid=os.getpid(), birth=birth(os.getpid()) or "", host=platform.node())
+
+
+def write_driver(folder: Path) -> Driver:
+    """Put the calling process down as the driver of a run; done once, before the first event."""
+    driver = this_driver()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / FILE, json.dumps(asdict(driver)))
+    return driver
+
+
+def read_driver(folder: Path) -> Driver | None:
+    """The driver of a run, if one was ever put down."""
+    try:
+        values = json.loads((folder / FILE).read_text())
+    except FileNotFoundError:
+        return None
+    check_format(values["format"], "driver", 1)
+    return Driver(**{name: values[name] for name in Driver.__dataclass_fields__ if name in values})
+
+
+def life(folder: Path) -> Life:
+    """Whether the driver of a run lives; one on another host cannot be asked."""
+    driver = read_driver(folder)
+    if driver is None:
+        return Life.DEAD
+    if driver.host != platform.node():
+        return Life.ELSEWHERE
+    return Life.ALIVE if birth(driver.pid) == driver.birth else Life.DEAD
+
+
+def birth(pid: int) -> str | None:
+    """When a process was born, as an opaque text; None for one that is gone or only waits to be reaped."""
+    if Path("/proc/self/stat").exists():
+        return _birth_by_proc(pid)
+    return _birth_by_ps(pid)
+
+
+def _birth_by_proc(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()  # the name in brackets may hold spaces
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else f"{boot}/{started}"
+
+
+def _birth_by_ps(pid: int) -> str | None:
+    environment = os.environ | {"LC_ALL": "C", "TZ": "UTC"}
+    answer = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, env=environment
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return started.strip() if started and not state.startswith("Z") else None
+
+
+def ask_to_stop(folder: Path) -> None:
+    """SIGTERM to the driver of a run, if it is alive and ours to ask."""
+    driver = read_driver(folder)
+    if driver is None or life(folder) is not Life.ALIVE:
+        raise InfrastructureError(f"the driver of run {folder.name} is gone")
+    try:
+        os.kill(driver.pid, signal.SIGTERM)
+    except PermissionError as error:
+        raise InfrastructureError(f"the driver of run {folder.name} belongs to another user") from error

@@ -1,0 +1,192 @@
+"""A run as nested records: the pipeline, its cells below it, a sweep's trials below its cell."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from advorch.canonical import Json
+from advorch.events import CellFinished, CellReported, CellRetried, CellStarted, Event, RunFinished, RunStarted, Status
+from advorch.tracking.journal import Entry
+from advorch.tracking.names import flat
+from advorch.tracking.recorder import PIPELINE, Opening, Point, Recorder, Refused, datasets, digests
+from advorch.tracking.results import Results
+
+log = logging.getLogger(__name__)
+
+_ENDINGS = {Status.FAILED: "FAILED", Status.STOPPED: "KILLED"}
+_STOPPED = 6
+
+
+@dataclass
+class Memory:
+    """What later events need of earlier ones; rebuilt from the journal after a restart."""
+
+    ended: bool = False
+    steps: dict[str, int] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    produced: dict[str, str] = field(default_factory=dict)
+    last: float = 0.0
+
+    def keep(self, event: Event) -> None:
+        """Take in one event that was told."""
+        if isinstance(event, CellReported):
+            self.steps[event.cell] = max(event.step, self.steps.get(event.cell, 0))
+        elif isinstance(event, CellStarted):
+            self.running.add(event.cell)
+        elif isinstance(event, CellFinished):
+            self.running.discard(event.cell)
+            self.produced |= {digest: f"{event.cell}.{port}" for port, digest in event.outputs.items()}
+        elif isinstance(event, RunFinished):
+            self.ended = True
+
+
+class Story:
+    """Says to a recorder what each event means."""
+
+    def __init__(self, recorder: Recorder, results: Results) -> None:
+        self._recorder = recorder
+        self._results = results
+        self._memory = Memory()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run's own last event was told."""
+        return self._memory.ended
+
+    def begin(self) -> bool:
+        """Forget, and ask the recorder what it knows of the run."""
+        self._memory = Memory()
+        return self._recorder.begin()
+
+    def remember(self, entry: Entry) -> None:
+        """Take in an event that was told before."""
+        self._memory.keep(entry.event)
+        self._memory.last = entry.at
+
+    def tell(self, group: Sequence[Entry]) -> None:
+        """Tell reports together, or one event of another kind."""
+        reports = [entry for entry in group if isinstance(entry.event, CellReported)]
+        if reports:
+            self._reports(reports)
+        else:
+            self._one(group[0].event, group[0].at)
+        for entry in group:
+            self.remember(entry)
+
+    def abandon(self) -> None:
+        """End what a driver that died left running."""
+        for cell in [*sorted(self._memory.running, reverse=True), PIPELINE]:
+            if self._recorder.known(cell):
+                self._recorder.tags(cell, {"advorch.interrupted": "true"})
+                self._recorder.close(cell, "KILLED", self._memory.last)
+
+    def _one(self, event: Event, at: float) -> None:
+        if isinstance(event, RunStarted):
+            self._run_started(event, at)
+        elif isinstance(event, CellStarted):
+            self._cell_started(event, at)
+        elif isinstance(event, CellRetried):
+            text = f"{event.error_class}: {event.message}"
+            self._attempt(lambda: self._recorder.tags(event.cell, {f"advorch.retry.{event.attempt}": text}))
+        elif isinstance(event, CellFinished) and event.status is not Status.SKIPPED:
+            self._cell_finished(event, at)
+        elif isinstance(event, RunFinished):
+            self._run_finished(event, at)
+
+    def _run_started(self, event: RunStarted, at: float) -> None:
+        tags = {
+            "advorch.version": event.version,
+            "advorch.file": event.file,
+            "advorch.profile": event.profile,
+            "advorch.executor": event.executor,
+            "advorch.storage": event.storage,
+            "mlflow.source.name": event.file,
+        }
+        self._recorder.open(Opening(cell=PIPELINE, parent=None, name=event.pipeline, at=at, tags=tags))
+        self._attempt(lambda: self._recorder.params(PIPELINE, flat(event.params)))
+
+    def _cell_started(self, event: CellStarted, at: float) -> None:
+        self._open(event, at)
+        self._attempt(lambda: self._recorder.tags(event.cell, {"advorch.attempt": str(event.attempt)}))
+        self._settings(event.cell, event.params, event.inputs)
+
+    def _open(self, event: CellStarted | CellFinished, at: float) -> None:
+        tags = {"advorch.stage": event.stage, "advorch.component": event.component, "advorch.key": event.key}
+        parent = self._parent(event.cell)
+        self._recorder.open(Opening(cell=event.cell, parent=parent, name=event.cell, at=at, tags=tags))
+
+    def _parent(self, cell: str) -> str:
+        above = parent_of(cell)
+        return above if above and self._recorder.known(above) else PIPELINE
+
+    def _settings(self, cell: str, params: Mapping[str, Json], inputs: Mapping[str, Json]) -> None:
+        lineage = {f"advorch.input.{port}": digest for port, digest in digests(inputs).items()}
+        self._attempt(lambda: self._recorder.params(cell, flat(params)))
+        self._attempt(lambda: self._recorder.tags(cell, lineage))
+        self._attempt(lambda: self._recorder.datasets(cell, datasets(inputs, self._memory.produced)))
+
+    def _reports(self, entries: Sequence[Entry]) -> None:
+        points: dict[str, list[Point]] = {}
+        for _, event, at in entries:
+            if isinstance(event, CellReported):
+                rows = points.setdefault(event.cell, [])
+                rows += [Point(name, value, event.step, at) for name, value in event.metrics.items()]
+        for cell, rows in points.items():
+            if self._recorder.known(cell):
+                self._attempt(lambda cell=cell, rows=rows: self._recorder.points(cell, rows))  # type: ignore[misc]
+
+    def _cell_finished(self, event: CellFinished, at: float) -> None:
+        if not self._recorder.known(event.cell):
+            self._open(event, at - event.seconds)
+        self._settings(event.cell, event.params, event.inputs)
+        step = self._memory.steps.get(event.cell, 0)
+        final = [Point(name, value, step, at) for name, value in event.metrics.items()]
+        self._attempt(lambda: self._recorder.points(event.cell, final))
+        self._attempt(lambda: self._recorder.tags(event.cell, _ending_tags(event)))
+        self._lift(event, at)
+        if event.status is Status.DONE:
+            self._results.tell(event, self._attempt)
+        self._recorder.close(event.cell, _ENDINGS.get(event.status, "FINISHED"), at)
+
+    def _lift(self, event: CellFinished, at: float) -> None:
+        """Final metrics stand at the pipeline too, so that whole runs compare; a trial's stay with its sweep."""
+        if parent_of(event.cell) is None:
+            rows = [Point(f"{event.cell}/{name}", value, 0, at) for name, value in event.metrics.items()]
+            self._attempt(lambda: self._recorder.points(PIPELINE, rows))
+
+    def _run_finished(self, event: RunFinished, at: float) -> None:
+        tags = {"advorch.exit_code": str(event.exit_code), "advorch.seconds": f"{event.seconds:.3f}"}
+        self._attempt(lambda: self._recorder.tags(PIPELINE, tags))
+        ending = "FINISHED" if event.exit_code == 0 else "KILLED" if event.exit_code == _STOPPED else "FAILED"
+        self._recorder.close(PIPELINE, ending, at)
+
+    def _attempt(self, call: Callable[[], None]) -> None:
+        """Do one step of an event; what the recorder will never take is left out, and the rest goes on."""
+        try:
+            call()
+        except Refused as error:
+            log.warning("left out: %s", error)
+
+
+def _ending_tags(event: CellFinished) -> dict[str, str]:
+    tags = {"advorch.status": event.status.value, "advorch.seconds": f"{event.seconds:.3f}", "advorch.key": event.key}
+    tags |= {f"advorch.output.{port}": digest for port, digest in event.outputs.items()}
+    if event.status is Status.CACHED:
+        tags["advorch.cached"] = "true"
+    if event.message:
+        tags |= {"advorch.message": event.message, "mlflow.note.content": event.message}
+    if event.error_class:
+        tags["advorch.error_class"] = event.error_class
+    if event.missing:
+        tags["advorch.missing"] = ", ".join(event.missing)
+    return tags
+
+
+def parent_of(cell: str) -> str | None:
+    """The address before the last slash that is not inside brackets: `robust` for `robust/3`."""
+    depth = 0
+    for index in range(len(cell) - 1, -1, -1):
+        depth += {"]": 1, "[": -1}.get(cell[index], 0)
+        if cell[index] == "/" and depth == 0:
+            return cell[:index]
+    return None

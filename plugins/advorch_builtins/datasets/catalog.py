@@ -1,0 +1,297 @@
+"""Datasets by name: parameters and files are told here, nothing heavy is imported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from advorch.api import (
+    AnyComponent,
+    Components,
+    Count,
+    Dataset,
+    DatasetFn,
+    Location,
+    NonNegative,
+    Params,
+    Positive,
+    Share,
+    expand,
+    hookimpl,
+)
+
+Size = Annotated[int, Field(ge=1, description="images are resized to so many pixels a side")]
+
+
+class DigitsParams(Params):
+    """Nothing to choose: the images come with scikit-learn."""
+
+
+class PlaneParams(Params):
+    """Points of two classes in the plane, or on a plane laid at random into more dimensions."""
+
+    n: Annotated[Count, Field(description="training points")] = 1000
+    n_test: Annotated[Count, Field(description="test points")] = 1000
+    noise: Annotated[NonNegative, Field(description="standard deviation added to each coordinate")] = 0.1
+    dimensions: Annotated[int, Field(ge=2, description="of the space that the plane is laid into")] = 2
+    seed: int = 0
+
+
+class CirclesParams(PlaneParams):
+    """Two circles about one centre."""
+
+    factor: Annotated[float, Field(gt=0, lt=1, description="inner radius over outer radius")] = 0.5
+
+
+class RingParams(Params):
+    """A mixture of Gaussians whose centres stand on a circle; the class of a point is its mode."""
+
+    modes: Count = 8
+    radius: Positive = 2.0
+    std: Positive = 0.02
+    n: Annotated[Count, Field(description="training points")] = 10_000
+    n_test: Annotated[Count, Field(description="test points")] = 2_000
+    seed: int = 0
+
+
+class FolderParams(Params):
+    """Files in a folder."""
+
+    root: Annotated[Location, Field(description="folder with the files, as its authors distribute them")]
+
+
+class SignsParams(FolderParams):
+    """Traffic signs: one folder a class, PPM images named TRACK_FRAME."""
+
+    size: Size = 32
+
+
+class ImageFolderParams(FolderParams):
+    """Any images, one subfolder a class, in `train/` and `test/` or split by us."""
+
+    size: Size = 224
+    mode: Literal["rgb", "grey"] = "rgb"
+    test_share: Annotated[Share, Field(description="held out where there are no train/ and test/ folders")] = 0.2
+    classes: Annotated[
+        Location | None,
+        Field(description="file of class names, one a line; a label is its line. Default: the folders, sorted"),
+    ] = None
+
+
+class SentencesParams(FolderParams):
+    """Text files, one sentence a line, one file a class."""
+
+    train: Annotated[tuple[str, ...], Field(min_length=1, description="files in root, one a class")]
+    test: Annotated[tuple[str, ...], Field(description="files in root, in the same order")] = ()
+    classes: Annotated[tuple[str, ...], Field(description="class names; default: the training files' names")] = ()
+    length: Annotated[Count, Field(description="tokens kept of a sentence, its end mark included")] = 16
+    vocabulary: Annotated[Count, Field(description="most frequent words kept")] = 10_000
+
+
+def _digits() -> DatasetFn[DigitsParams]:
+    from advorch_builtins.datasets.digits import load
+
+    return load
+
+
+def _moons() -> DatasetFn[PlaneParams]:
+    from advorch_builtins.datasets.moons import load
+
+    return load
+
+
+def _circles() -> DatasetFn[CirclesParams]:
+    from advorch_builtins.datasets.circles import load
+
+    return load
+
+
+def _ring() -> DatasetFn[RingParams]:
+    from advorch_builtins.datasets.ring import load
+
+    return load
+
+
+def _mnist() -> DatasetFn[FolderParams]:
+    from advorch_builtins.datasets.mnist import load
+
+    return load
+
+
+def _fashion_mnist() -> DatasetFn[FolderParams]:
+    from advorch_builtins.datasets.fashion_mnist import load
+
+    return load
+
+
+def _cifar10() -> DatasetFn[FolderParams]:
+    from advorch_builtins.datasets.cifar10 import load
+
+    return load
+
+
+def _cifar100() -> DatasetFn[FolderParams]:
+    from advorch_builtins.datasets.cifar100 import load
+
+    return load
+
+
+def _gtsrb() -> DatasetFn[SignsParams]:
+    from advorch_builtins.datasets.gtsrb import load
+
+    return load
+
+
+def _image_folder() -> DatasetFn[ImageFolderParams]:
+    from advorch_builtins.datasets.image_folder import load
+
+    return load
+
+
+def _sentences() -> DatasetFn[SentencesParams]:
+    from advorch_builtins.datasets.sentences import load
+
+    return load
+
+
+IDX_STEMS = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+CIFAR10_FILES = {"train": tuple(f"data_batch_{part}.bin" for part in range(1, 6)), "test": ("test_batch.bin",)}
+CIFAR100_FILES = {"train": ("train.bin",), "test": ("test.bin",)}
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def packed(path: Path) -> Path:
+    """The file itself, or its gzipped twin where only that is there."""
+    twin = path.with_name(f"{path.name}.gz")
+    return twin if twin.exists() and not path.exists() else path
+
+
+def inner(root: Path, *folders: str) -> Path:
+    """The folder below root that an unpacked archive makes, or root itself."""
+    return next((root / folder for folder in folders if (root / folder).is_dir()), root)
+
+
+def _idx_files(params: FolderParams) -> Sequence[Path]:
+    return [packed(expand(params.root) / stem) for stems in IDX_STEMS.values() for stem in stems]
+
+
+def _cifar10_files(params: FolderParams) -> Sequence[Path]:
+    root = inner(expand(params.root), "cifar-10-batches-bin")
+    return [root / name for names in CIFAR10_FILES.values() for name in names]
+
+
+def _cifar100_files(params: FolderParams) -> Sequence[Path]:
+    root = inner(expand(params.root), "cifar-100-binary")
+    return [root / name for names in CIFAR100_FILES.values() for name in names]
+
+
+def signs_root(root: Path) -> Path:
+    """The folder that holds the class folders, wherever in the unpacked archive `root` points."""
+    return inner(root, "Final_Training/Images", "GTSRB/Final_Training/Images", "GTSRB/Training")
+
+
+def _signs_files(params: SignsParams) -> Sequence[Path]:
+    root = signs_root(expand(params.root))
+    return sorted([*root.glob("*/*.ppm"), *root.glob("*/GT-*.csv")]) or [root]
+
+
+def _image_files(params: ImageFolderParams) -> Sequence[Path]:
+    root = expand(params.root)
+    images = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES) or [root]
+    return [*images, expand(params.classes)] if params.classes else images
+
+
+def _sentence_files(params: SentencesParams) -> Sequence[Path]:
+    return [expand(params.root) / name for name in (*params.train, *params.test)]
+
+
+DIGITS = Dataset(
+    name="digits",
+    summary="1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; every fifth is test",
+    params=DigitsParams,
+    load=_digits,
+)
+MOONS = Dataset(
+    name="moons",
+    summary="two interleaving half circles, optionally embedded in many dimensions",
+    params=PlaneParams,
+    load=_moons,
+    box=None,
+)
+CIRCLES = Dataset(
+    name="circles",
+    summary="two concentric circles, optionally embedded in many dimensions",
+    params=CirclesParams,
+    load=_circles,
+    box=None,
+)
+RING = Dataset(
+    name="ring",
+    summary="Gaussians on a circle: the picture of mode collapse",
+    params=RingParams,
+    load=_ring,
+    box=None,
+)
+MNIST = Dataset(
+    name="mnist",
+    summary="70,000 handwritten digits of 28x28 pixels (IDX files, gzipped or not)",
+    params=FolderParams,
+    load=_mnist,
+    files=_idx_files,
+)
+FASHION_MNIST = Dataset(
+    name="fashion-mnist",
+    summary="70,000 articles of clothing of 28x28 pixels (IDX files, gzipped or not)",
+    params=FolderParams,
+    load=_fashion_mnist,
+    files=_idx_files,
+)
+CIFAR10 = Dataset(
+    name="cifar10",
+    summary="60,000 colour images of 32x32 pixels in 10 classes (binary version)",
+    params=FolderParams,
+    load=_cifar10,
+    files=_cifar10_files,
+)
+CIFAR100 = Dataset(
+    name="cifar100",
+    summary="60,000 colour images of 32x32 pixels in 100 classes (binary version)",
+    params=FolderParams,
+    load=_cifar100,
+    files=_cifar100_files,
+)
+GTSRB = Dataset(
+    name="gtsrb",
+    summary="German traffic signs in 43 classes; frames of one physical sign stay in one split",
+    params=SignsParams,
+    load=_gtsrb,
+    files=_signs_files,
+)
+IMAGE_FOLDER = Dataset(
+    name="image-folder",
+    summary="your own images, one subfolder a class",
+    params=ImageFolderParams,
+    load=_image_folder,
+    files=_image_files,
+)
+SENTENCES = Dataset(
+    name="sentences",
+    summary="sentences as padded word numbers, one text file a class",
+    params=SentencesParams,
+    load=_sentences,
+    box=None,
+    files=_sentence_files,
+)
+
+
+@hookimpl
+def advorch_components() -> Components:
+    """Every dataset that comes with advorch."""
+    every: tuple[AnyComponent, ...] = (
+        DIGITS, MOONS, CIRCLES, RING, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, GTSRB, IMAGE_FOLDER, SENTENCES,
+    )  # fmt: skip
+    return every

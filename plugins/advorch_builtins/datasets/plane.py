@@ -1,0 +1,31 @@
+"""What the planar toys share: seeds by split, and a plane laid into a larger space."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from advorch.kit.data import Data
+from advorch.seeds import derive
+from advorch_builtins.datasets.catalog import PlaneParams
+from advorch_builtins.datasets.reading import check_split
+
+Floats = npt.NDArray[np.float64]
+Make = Callable[[int, int], tuple[Floats, npt.NDArray[np.int64]]]
+
+
+def planar(name: str, params: PlaneParams, split: str, make: Make) -> Data:
+    """Points from `make(count, seed)`, in the plane or embedded."""
+    count = params.n if check_split(split) == "train" else params.n_test
+    points, labels = make(count, derive(params.seed, name, split) % 2**32)
+    if params.dimensions > 2:
+        points = points @ plane(params.dimensions, derive(params.seed, name, "plane"))
+    y = torch.from_numpy(labels).long()
+    return Data(x=torch.from_numpy(points).float(), y=y, ids=torch.arange(count), classes=("first", "second"))
+
+
+def plane(dimensions: int, seed: int) -> Floats:
+    """Two orthonormal rows in a space of so many dimensions: distances in the plane are kept."""
+    frame, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((dimensions, 2)))
+    return np.asarray(frame.T)

@@ -1,0 +1,42 @@
+"""Training that makes models robust."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from advorch.api import AnyComponent, AttackRef, Components, Kind, Objective, ObjectiveFn, Params, Share, hookimpl
+
+
+class AdversarialParams(Params):
+    """Adversarial training with any attack."""
+
+    attack: Annotated[AttackRef, Field(description="run on every batch, with its own epsilon and norm")]
+    alpha: Annotated[
+        Share,
+        Field(description="weight of the clean loss: 0 trains on adversarial examples alone, 0.5 is Goodfellow's mix"),
+    ] = 0.0
+    mode: Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")] = (
+        "eval"
+    )
+
+
+def _adversarial() -> ObjectiveFn[AdversarialParams]:
+    from advorch_builtins.defenses.adversarial import loss
+
+    return loss
+
+
+ADVERSARIAL = Objective(
+    name="adversarial",
+    summary="adversarial training: alpha J(x) + (1 - alpha) J(x_adv), by any attack (Goodfellow 2015, Madry 2018)",
+    params=AdversarialParams,
+    load=_adversarial,
+    stage=Kind.DEFEND,
+)
+
+
+@hookimpl
+def advorch_components() -> Components:
+    """Every defence that comes with advorch."""
+    every: tuple[AnyComponent, ...] = (ADVERSARIAL,)
+    return every
