@@ -160,7 +160,8 @@ class Component(Generic[P, F_co]):
 
 
 def _joined(name: str, own: type[P], host: type[Params]) -> type[P]:
-    bases = (own,) if host is Params else (own, host)
+    apart = not issubclass(own, host) and not issubclass(host, own)
+    bases: tuple[Any, ...] = (own, host) if apart else (own if issubclass(own, host) else host,)
     joined: type[P] = create_model(name, __base__=bases, __module__=own.__module__)
     return joined
 

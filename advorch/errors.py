@@ -115,6 +115,9 @@ class InvalidPipeline(AdvorchError):
         super().__init__(f"{len(problems)} problem{'s' if len(problems) != 1 else ''} in the pipeline")
         self.problems = problems
 
+    def __str__(self) -> str:
+        return f"{self.message}\n\n{self.render()}"
+
     def render(self) -> str:
         return "\n\n".join(problem.render() for problem in self.problems)
 

@@ -133,9 +133,7 @@ class DatasetRef(Ref):
 def location_fields(params: type[BaseModel]) -> frozenset[str]:
     """The file names of the fields that say where data lies."""
     return frozenset(
-        field.alias or name
-        for name, field in params.model_fields.items()
-        if is_marked(field, LocationMark)
+        field.alias or name for name, field in params.model_fields.items() if is_marked(field, LocationMark)
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from advorch.cli.render import Format, emit, say, suggest
-from advorch.cli.workspace import Workspace
+from advorch.session.workspace import Workspace
 
 if TYPE_CHECKING:
     from advorch.tracking.runs import RunRecord

@@ -10,6 +10,7 @@ from advorch.tracking.replay import CURSOR_FILE, Cursor
 from advorch.tracking.runs import list_runs
 
 ENTRY = "advorch.session.mlflow_sink"
+PATIENCE = 20.0
 
 
 def sync_one(folder: Path) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def sync_one(folder: Path) -> dict[str, Any]:
         raise UsageError(
             f"run {folder.name} was run without MLflow", hint="`tracking:` was off, there is nothing to catch up with"
         )
-    process = start(folder, ENTRY, ["--once"])
+    process = start(folder, ENTRY, ["--once", "--patience", str(PATIENCE)])
     try:
         code = process.wait()
     finally:

@@ -1,10 +1,8 @@
 """The worker's side: finds components by itself, opens inputs, and lets a host do the work."""
 
-import contextlib
 import importlib
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +12,7 @@ from advorch.engine.capture import captured
 from advorch.engine.channel import Channel
 from advorch.engine.context import WorkContext
 from advorch.engine.group import Alone, Group
+from advorch.engine.scratch import new_folder, scratch
 from advorch.engine.surroundings import seed_everything, surroundings
 from advorch.engine.task import Produced, Task
 from advorch.errors import PluginMismatch
@@ -42,7 +41,7 @@ class Bench:
 
     def fit(self, task: Task, channel: Channel, group: Group | None = None) -> Produced:
         """A whole fit; every rank of a gang calls it, and only rank 0 has outputs."""
-        with captured(channel.log), surroundings(task), _scratch() as folder:
+        with captured(channel.log), surroundings(task), scratch() as folder:
             context = self._context(task, channel, group or Alone(), folder)
             component, settings = self._component(task)
             host = cast("FitHost", importlib.import_module(component.host))
@@ -59,7 +58,7 @@ class Bench:
         """Compute one chunk and commit its rows."""
         from safetensors.torch import save_file
 
-        with captured(channel.log), surroundings(task), _scratch() as folder:
+        with captured(channel.log), surroundings(task), scratch() as folder:
             job = self._opened(task, channel).job
             seed_everything(task.seed, index)
             start = index * job.chunk
@@ -70,7 +69,7 @@ class Bench:
 
     def reduce(self, task: Task, channel: Channel) -> Produced:
         """Merge all chunks in order and produce the outputs."""
-        with captured(channel.log), surroundings(task), _scratch() as folder:
+        with captured(channel.log), surroundings(task), scratch() as folder:
             opened = self._opened(task, channel)
             rows = self._rows(task, opened.job, folder)
             return self._produced(task, opened.context, opened.job.reduce(rows))
@@ -100,7 +99,7 @@ class Bench:
         return self._open
 
     def _open_job(self, task: Task, channel: Channel) -> "OpenJob":
-        folder = Path(tempfile.mkdtemp(prefix="advorch-"))
+        folder = new_folder()
         context = self._context(task, channel, Alone(), folder)
         component, settings = self._component(task)
         host = cast("MapHost", importlib.import_module(component.host))
@@ -158,12 +157,3 @@ def chunk_name(index: int) -> str:
 def chunk_count(count: int, chunk: int) -> int:
     """How many chunks cover so many samples."""
     return -(-count // chunk)
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="advorch-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,6 @@ from advorch.canonical import Json
 from advorch.components import Shape
 from advorch.engine.backend import Backend
 from advorch.engine.channel import Channel
-from advorch.engine.failures import classify
 from advorch.engine.task import Produced, Task, TaskInput
 from advorch.errors import StageFailed, Stopped
 from advorch.events import CellRetried, CellStarted, Event
@@ -108,13 +107,10 @@ def _attempt(shop: Shop, settled: Settled, task: Task) -> Produced:
     run = shop.backend.map if settled.cell.component.shape is Shape.MAP else shop.backend.fit
     try:
         return run(task, control)
-    except Exception as error:
-        failure = classify(error)
-        if isinstance(failure, StageFailed) and failure.details:
+    except StageFailed as failure:
+        if failure.details:
             control.channel.log(failure.details)
-        if failure is error:
-            raise
-        raise failure from error
+        raise
 
 
 def _wait(shop: Shop, delay: float) -> None:

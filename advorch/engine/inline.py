@@ -1,11 +1,14 @@
 """Everything in this process, one cell at a time: the debugger's friend, and the way to run without Ray."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 
 from advorch.engine.backend import Control
 from advorch.engine.bench import Bench, chunk_count, chunk_name
+from advorch.engine.failures import classify
+from advorch.engine.scratch import sweep
 from advorch.engine.task import Produced, Task
-from advorch.errors import ErrorClass, InfrastructureError, StageFailed, Stopped
+from advorch.errors import CorruptObject, ErrorClass, InfrastructureError, StageFailed, Stopped
 
 
 class InlineBackend:
@@ -14,6 +17,7 @@ class InlineBackend:
     name = "inline"
 
     def __init__(self, bench: Bench) -> None:
+        sweep()
         self._bench = bench
 
     def capacity(self) -> Mapping[str, float]:
@@ -25,22 +29,52 @@ class InlineBackend:
         if task.workers > 1:
             hint = "run it without `--executor inline`, or set `resources: {workers: 1}`"
             raise InfrastructureError(f"{task.cell} asks for {task.workers} workers; inline has one process", hint=hint)
-        return self._bench.fit(task, control.channel)
+        with _our_errors():
+            return self._bench.fit(task, control.channel)
 
     def map(self, task: Task, control: Control) -> Produced:
         """Chunk after chunk."""
+        with _our_errors():
+            return until_whole(
+                control, lambda: self._chunks(task, control), lambda: self._bench.reduce(task, control.channel)
+            )
+
+    def _chunks(self, task: Task, control: Control) -> None:
         count, size = self._bench.count(task, control.channel)
-        total, committed = chunk_count(count, size), control.committed()
-        for index in range(total):
+        committed = control.committed()
+        for index in range(chunk_count(count, size)):
             if chunk_name(index) not in committed:
                 check_interrupted(control, task)
                 self._bench.chunk(task, index, control.channel)
             control.channel.progress(min((index + 1) * size, count), count)
-        return self._bench.reduce(task, control.channel)
 
     def close(self) -> None:
         """Drop the inputs that are still open."""
         self._bench.close()
+
+
+@contextlib.contextmanager
+def _our_errors() -> Iterator[None]:
+    """What a stage raises leaves as one of our errors, with the original behind it."""
+    try:
+        yield
+    except Exception as error:
+        failure = classify(error)
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def until_whole(control: Control, spread: Callable[[], None], merge: Callable[[], Produced]) -> Produced:
+    """Spread and merge; a chunk that turned out corrupt was set aside by the store and is computed again."""
+    while True:
+        spread()
+        before = control.committed()
+        try:
+            return merge()
+        except CorruptObject:
+            if control.committed() == before:
+                raise  # it was an input, not a chunk
 
 
 def check_interrupted(control: Control, task: Task) -> None:

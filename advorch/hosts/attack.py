@@ -67,14 +67,16 @@ class AttackJob:
 
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
         """The adversarial set, and its accuracies."""
+        columns: dict[str, Any] = {name: rows[name] for name in COLUMNS}
         samples = AdversarialSet(
-            **{name: rows[name] for name in COLUMNS},
+            **columns,
             classes=self._data.classes,
             box=self._data.box,
             attack=self._attack.id,
             settings=self._settings.plain(),
             label=self._model.label,
-            **self._digests,
+            model=self._digests["model"],
+            data=self._digests["data"],
         )
         folder = self._context.scratch / "adversarial"
         write_adversarial(folder, samples)

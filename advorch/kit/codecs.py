@@ -85,7 +85,7 @@ def write_data(folder: Path, data: Data) -> None:
     """Samples with labels and ids."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {"x": data.x, "y": data.y, "ids": data.ids}
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / _SAMPLES)
+    save_file({name: _apart(tensor) for name, tensor in tensors.items()}, folder / _SAMPLES)
     box = list(data.box) if data.box else None
     record = {"classes": list(data.classes), "box": box, "vocabulary": list(data.vocabulary)}
     write_json(folder / _DATA, {"format": f"dataset/{FORMAT}", **record})
@@ -109,7 +109,12 @@ def untie(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str
         if original != name:
             tied[name] = original
     kept = {name: state[name] for name in sorted(state) if name not in tied}
-    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in kept.items()}, tied
+    return {name: _apart(tensor) for name, tensor in kept.items()}, tied
+
+
+def _apart(tensor: Tensor) -> Tensor:
+    """A whole copy in main memory: safetensors takes no views and nothing twice."""
+    return tensor.detach().to("cpu", copy=True).contiguous()
 
 
 def write_json(path: Path, plain: Mapping[str, Any]) -> None:

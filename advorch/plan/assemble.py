@@ -32,12 +32,22 @@ class Assembler:
         if reads.when and not reads.when_is_open:
             when = holds(reads.when, draft.scope, self._problems)
         cell = self._cell(draft, links, checked, reads, read_by)
-        return Work(cell=cell, draft=draft, checked=checked, located=located or Located({}), when=when)
+        return Work(
+            cell=cell,
+            draft=draft,
+            checked=checked,
+            located=located or Located({}),
+            open=bool(reads.open),
+            when=when,
+        )
 
     def _checked(self, draft: Draft, located: Located, reads: Reads) -> Checked | None:
         blame = blame_for(draft.stage, located, self._problems)
         values = located.value if isinstance(located.value, Mapping) else {}
-        checked = self._checks.check(draft.component, values, blame, reads.open)
+        if reads.open:
+            checked = self._checks.check_settled(draft.component, values, reads.open, blame)
+        else:
+            checked = self._checks.check(draft.component, values, blame)
         if checked:
             self._contents.nested(checked, blame)
         return checked

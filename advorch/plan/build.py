@@ -1,6 +1,6 @@
 """Builds a plan from a pipeline, and finds every mistake that can be found before anything runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from advorch.plan.contents import Digests
 from advorch.plan.datasets import DataCatalog, read_entry
 from advorch.plan.drafts import Expanded, all_drafts, expand_stage
 from advorch.plan.keys import SourceDigest
+from advorch.plan.leaks import warn_of_leaks
 from advorch.plan.logged import logged_models
 from advorch.plan.metrics import Reads, producers, reads_of
 from advorch.plan.order import find_cycle, topological
@@ -77,7 +78,7 @@ class _Builder:
         works = self._works(stages, data, reads)
         edges = {address: [*work.cell.after, *work.cell.optional_after] for address, work in works.items()}
         order = self._order(edges, works)
-        self._check_threats(works[address] for address in order)
+        self._check_threats([works[address] for address in order])
         logged = logged_models(self._spec.tracking.models, stages, works, self._problems)
         self._problems.check()
         tools = Tools(
@@ -136,15 +137,17 @@ class _Builder:
 
     def _order(self, edges: Mapping[str, Sequence[str]], works: Mapping[str, Work]) -> list[str]:
         order = topological(edges)
-        left = [address for address in edges if address not in set(order)]
+        ordered = set(order)
+        left = [address for address in edges if address not in ordered]
         if left:
             loop = find_cycle(edges, left)
             mark = works[loop[0]].draft.stage.mark
             self._problems.add("E309", f"these stages wait for each other: {' -> '.join(loop)}", mark)
         return order
 
-    def _check_threats(self, works: Iterable[Work]) -> None:
+    def _check_threats(self, works: Sequence[Work]) -> None:
         for work in works:
             self._threats.follow(work.cell, work.checked)
             if work.checked:
                 self._threats.check(work.cell, work.checked, work.blame(self._problems))
+        warn_of_leaks(works, self._problems)

@@ -52,7 +52,6 @@ class Complaint:
     message: str
     hint: str = ""
     on_key: bool = False
-    missing: str = ""
 
     def below(self, prefix: Path) -> "Complaint":
         """The same, seen from parameters that hold these at a path."""
@@ -81,7 +80,7 @@ def _real_path(error: "ErrorDetails", values: Any) -> Path:
     path: list[str | int] = []
     *steps, last = error["loc"] or ("",)
     for step in (*steps, last):
-        if not _holds(values, step):
+        if not has_step(values, step):
             if error["type"] == "missing" and step == last:
                 path.append(step)
             continue
@@ -90,7 +89,8 @@ def _real_path(error: "ErrorDetails", values: Any) -> Path:
     return tuple(path)
 
 
-def _holds(values: Any, step: str | int) -> bool:
+def has_step(values: Any, step: str | int) -> bool:
+    """Whether a step leads further into plain values."""
     if isinstance(values, Mapping):
         return step in values
     return isinstance(values, Sequence) and not isinstance(values, str) and isinstance(step, int) and step < len(values)
@@ -107,7 +107,7 @@ def _complaint(
         )
     if error["type"] == "missing":
         message = f"{owner} needs the parameter '{dotted(path)}'"
-        return Complaint(path[:-1], message, _describe(schema, path), on_key=True, missing=dotted(path))
+        return Complaint(path[:-1], message, _describe(schema, path), on_key=True)
     if all(item["type"] in _EXPECTED for item in group):
         wanted = " or ".join(dict.fromkeys(_EXPECTED[item["type"]] for item in group))
         return Complaint(path, f"{name} takes {wanted}, not {shown(error['input'])}", _describe(schema, path))

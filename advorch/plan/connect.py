@@ -108,20 +108,27 @@ class Connector:
             self._problems.add("E307", message, mark, "use a matrix to run the stage once for each")
             return
         for scalar in scalars:
-            filled = read(scalar, opening.draft.scope, self._problems)
-            reference = parse_or_report(filled.value, scalar.mark, self._problems) if filled else None
-            if reference:
-                yield from self._resolve(opening, reference, scalar)
+            for text in self._texts(opening, scalar):
+                reference = parse_or_report(text, scalar.mark, self._problems)
+                if reference:
+                    yield from self._resolve(opening, reference, scalar.mark)
 
-    def _resolve(self, opening: _Opening, reference: Reference, scalar: Scalar) -> Iterator[_Edge]:
+    def _texts(self, opening: _Opening, scalar: Scalar) -> list[object]:
+        """What a reference says once it is filled in: an expression may stand for a whole list."""
+        filled = read(scalar, opening.draft.scope, self._problems)
+        if filled is None:
+            return []
+        return filled.value if isinstance(filled.value, list) and opening.port.many else [filled.value]
+
+    def _resolve(self, opening: _Opening, reference: Reference, mark: Mark) -> Iterator[_Edge]:
         if reference.name in self._data:
-            yield from self._from_data(opening, reference, scalar.mark)
+            yield from self._from_data(opening, reference, mark)
         elif reference.name in self._stages:
-            yield from self._from_stage(opening, reference, scalar.mark)
+            yield from self._from_stage(opening, reference, mark)
         else:
             message = f"there is neither a stage nor data called '{reference.name}'"
             allowed = [*self._stages, *self._data.names()]
-            self._problems.add("E304", message, scalar.mark, hint(reference.name, allowed))
+            self._problems.add("E304", message, mark, hint(reference.name, allowed))
 
     def _from_data(self, opening: _Opening, reference: Reference, mark: Mark) -> Iterator[_Edge]:
         if reference.bracketed:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from advorch.canonical import canonical
 from advorch.errors import AdvorchError
+from advorch.params import expand
 from advorch.plan.complaints import Complaint, Path
 from advorch.plan.contents import Contents, Digests, contents, reads_files
 from advorch.plan.keys import SourceDigest, name_paths
@@ -49,10 +50,11 @@ class ContentCheck:
 def _missing(checked: Checked, error: OSError | AdvorchError, path: Path) -> Complaint:
     if isinstance(error, AdvorchError):
         return Complaint(path, f"{checked.component.id}: {error.message}", error.hint)
+    file = str(error.filename or "")
+    named = next((place.path for place in checked.locations if file.startswith(str(expand(place.location)))), ())
     reason = (error.strerror or str(error)).lower()
-    where = f" {error.filename}" if error.filename else ""
-    hint = "put the data there, or say where it is"
-    return Complaint(path, f"{checked.component.id} cannot read{where}: {reason}", hint)
+    message = f"{checked.component.id} cannot read {file}: {reason}" if file else f"{checked.component.id}: {reason}"
+    return Complaint((*path, *named), message, "put the data there, or say where it is")
 
 
 def _unread(_: object) -> str:

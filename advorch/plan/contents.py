@@ -28,7 +28,7 @@ def contents(checked: Checked, digests: Digests) -> Contents:
 
     A dataset or model says itself which files it reads; for any other component the locations are read whole.
     """
-    roots = [expand(text) for text in checked.locations]
+    roots = [expand(place.location) for place in checked.locations]
     files = [Path(path) for path in _files(checked, roots)]
     known = digests.digests(files)
     found: dict[str, str] = {}

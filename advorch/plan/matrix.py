@@ -113,9 +113,13 @@ def _short(value: Json, names: Callable[[str], bool]) -> str:
     return reference.name if reference and reference.port and names(reference.name) else ""
 
 
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _plain(value: Json) -> str:
     """A scalar goes by itself, where that can stand in an address."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = _text(value)
     return text if _SAFE.fullmatch(text) else ""
 
 
@@ -136,7 +140,7 @@ def _excluded_labels(axis: str, node: Node, points: Sequence[Point], scope: Scop
     filled = read(node, scope, problems)
     value = cast(Json, filled.value) if filled else []
     for item in value if isinstance(value, list | tuple) else [value]:
-        hits = [point.label for point in points if point.value == item or same_label(point.label, _plain(item))]
+        hits = [point.label for point in points if point.value == item or same_label(point.label, _text(item))]
         if not hits:
             message = f"the axis '{axis}' has no {json.dumps(item)} to exclude"
             problems.add("E303", message, node.mark, hint(str(item), [point.label for point in points]))

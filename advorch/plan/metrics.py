@@ -11,6 +11,7 @@ from advorch.spec.expression import Expression, ExpressionError, UnknownName
 from advorch.spec.interpolate import AlreadyReported, condition, names
 from advorch.spec.nodes import Entry, MapNode, Mark
 from advorch.spec.pipeline import StageSpec
+from advorch.spec.scalars import shown
 from advorch.spec.suggest import hint, listing
 from advorch.store.manifest import Manifest
 
@@ -111,6 +112,6 @@ def holds(when: Expression, scope: Scope, problems: Problems) -> bool | None:
     except AlreadyReported:
         return None
     if not isinstance(value, bool):
-        problems.add("E312", f"`when` takes true or false, and this is {value!r}", when.mark, "compare: a >= b")
+        problems.add("E312", f"`when` takes true or false, not {shown(value)}", when.mark, "compare: a >= b")
         return None
     return value

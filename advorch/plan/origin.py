@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from advorch.artifacts import DataInput
 from advorch.canonical import Json
 from advorch.components import Dataset
-from advorch.plan.complaints import Path, dotted
+from advorch.plan.complaints import Path, dotted, has_step
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
 from advorch.spec.nodes import Located
@@ -54,14 +55,11 @@ def _place(written: Located, path: Path) -> str:
     return DEFAULT
 
 
-def _is_set(value: object, path: Path) -> bool:
+def _is_set(value: Any, path: Path) -> bool:
     for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
+        if not has_step(value, step):
             return False
+        value = value[step]
     return True
 
 

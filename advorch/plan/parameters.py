@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
 from advorch.canonical import Json
 from advorch.components import AnyComponent
@@ -16,6 +16,13 @@ from advorch.registry.registry import Registry
 Report = Callable[[str, Complaint], None]
 
 
+class Place(NamedTuple):
+    """A location that parameters name, and the path of the parameter that does."""
+
+    path: Path
+    location: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """Valid parameters: complete as `plain`, and as `hashed` without locations and secrets."""
@@ -24,7 +31,7 @@ class Checked:
     model: Params
     plain: Mapping[str, Json]
     hashed: Mapping[str, Json]
-    locations: tuple[str, ...] = ()
+    locations: tuple[Place, ...] = ()
     nested: tuple["Nested", ...] = ()
 
     def everything(self, path: Path = ()) -> Iterator[tuple[Path, "Checked"]]:
@@ -61,15 +68,22 @@ class ParameterCheck:
         self._schemas: dict[tuple[str, bool], type[Params]] = {}
         self._fields: dict[type[BaseModel], tuple[Field, ...]] = {}
 
-    def check(
-        self,
-        component: AnyComponent,
-        values: Mapping[str, Json],
-        report: Report,
-        left_open: frozenset[str] = frozenset(),
+    def check(self, component: AnyComponent, values: Mapping[str, Json], report: Report) -> Checked | None:
+        """A stage's or a dataset's parameters; None after a problem."""
+        return self._check(component, self.schema(component), values, report)
+
+    def check_settled(
+        self, component: AnyComponent, values: Mapping[str, Json], left_open: frozenset[str], report: Report
     ) -> Checked | None:
-        """A stage's or a dataset's parameters; what is left open is only known later and not missed."""
-        return self._check(component, self.schema(component), values, _at(report, ()), left_open)
+        """The parameters that are known while others are still open: each by itself, and what is nested in them."""
+        schema = self.schema(component)
+        known = {
+            name: (field.annotation, field)
+            for name, field in schema.model_fields.items()
+            if not {name, field.alias} & left_open
+        }
+        partial: type[Params] = create_model(component.name, __base__=Params, **known)  # type: ignore[call-overload]
+        return self._check(component, partial, values, report, allowed=schema)
 
     def schema(self, component: AnyComponent, *, nested: bool = False) -> type[Params]:
         """The joined schema of a component, where it stands alone or inside another."""
@@ -84,17 +98,16 @@ class ParameterCheck:
         schema: type[Params],
         values: Mapping[str, Json],
         report: Report,
-        left_open: frozenset[str] = frozenset(),
+        allowed: type[Params] | None = None,
     ) -> Checked | None:
         try:
             model = schema.parse(values)
         except ValidationError as error:
             details = error.errors(include_url=False)
-            for item in complaints(details, schema, values, component.id, self._suggest):
-                if not _expected_later(item, left_open):
-                    report("E310", item)
+            for item in complaints(details, allowed or schema, values, component.id, self._suggest):
+                report("E310", item)
             return None
-        return None if left_open else self._complete(component, model, report)
+        return self._complete(component, model, report)
 
     def _complete(self, component: AnyComponent, model: Params, report: Report) -> Checked | None:
         walker = _Walk(self, report)
@@ -154,7 +167,7 @@ class _Walk:
         self._checks = checks
         self._report = report
         self.nested: list[Nested] = []
-        self.locations: list[str] = []
+        self.locations: list[Place] = []
         self.failed = False
 
     def visit(self, value: object, plain: Any, path: Path) -> tuple[Any, Any]:
@@ -179,7 +192,7 @@ class _Walk:
             held = getattr(value, field.attribute)
             complete[field.key], visible = self.visit(held, plain[field.key], (*path, field.key))
             if field.location:
-                self.locations += _texts(plain[field.key])
+                self.locations += [Place((*path, field.key), text) for text in _texts(plain[field.key])]
             elif not field.secret:
                 hashed[field.key] = visible
         return complete, hashed
@@ -199,10 +212,6 @@ def _texts(plain: Json) -> list[str]:
         return [plain]
     items = plain.values() if isinstance(plain, Mapping) else plain if isinstance(plain, list) else ()
     return [text for item in items for text in _texts(item)]
-
-
-def _expected_later(complaint: Complaint, left_open: frozenset[str]) -> bool:
-    return complaint.missing in left_open
 
 
 def _at(report: Report, prefix: Path) -> Report:

@@ -62,6 +62,13 @@ class Plan:
         """The parameters of a cell as they were written, each with its mark; what is not there is a default."""
         return self._works[address].located
 
+    def labels(self) -> dict[str, dict[str, Mapping[str, str]]]:
+        """The cells of every stage, each with its label on every axis."""
+        found: dict[str, dict[str, Mapping[str, str]]] = {}
+        for address, work in self._works.items():
+            found.setdefault(work.cell.stage, {})[address] = work.draft.labels
+        return found
+
     def nested(self, address: str) -> tuple[str, ...]:
         """The ids of the components named in a cell's parameters, as far as those are known."""
         checked = self._works[address].checked
@@ -114,7 +121,7 @@ class Plan:
 
     def _parameters(self, work: Work, done: Done, problems: Problems) -> Checked:
         """The parameters that were known, or those that are now that metrics are."""
-        if work.checked:
+        if work.checked and not work.open:
             return work.checked
         node = work.draft.stage.with_
         scope = replace(work.draft.scope, read_metric=read_from(done))
@@ -124,6 +131,7 @@ class Plan:
         values = located.value if located and isinstance(located.value, Mapping) else {}
         checked = self._tools.checks.check(work.cell.component, values, blame)
         if checked:
+            self._tools.threats.follow(work.cell, checked)
             self._tools.threats.check(work.cell, checked, blame)
         problems.check()
         if checked is None:

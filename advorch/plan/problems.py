@@ -9,14 +9,18 @@ E316 no model                   E317 data that is not there               E318 n
 E319 a metric that was not reported                                       W301 selection on a final split
 """
 
+import re
 from collections.abc import Iterable
 
 from advorch.errors import InvalidPipeline, Place, Problem
 from advorch.spec.nodes import Mark
 
 
+_COMPONENT = re.compile(r"[a-z]+/[A-Za-z0-9_.-]+")
+
+
 class Problems:
-    """Keeps each problem once: a matrix meets the same mistake in every cell."""
+    """Keeps each problem once: a matrix meets the same mistake in every cell, whatever the cells use."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, Place | None], Problem] = {}
@@ -32,7 +36,7 @@ class Problems:
 
     def take(self, problem: Problem) -> None:
         """A problem that somebody else has put into words."""
-        self._found.setdefault((problem.code, problem.message, problem.place), problem)
+        self._found.setdefault((problem.code, _COMPONENT.sub("", problem.message), problem.place), problem)
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Several of them."""

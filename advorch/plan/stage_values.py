@@ -11,15 +11,18 @@ from advorch.spec.suggest import hint
 
 
 def read_seed(draft: Draft, problems: Problems) -> int:
-    """The stage's own seed; equal cells with different seeds are replicates."""
+    """The stage's `seed:`, else its matrix axis of that name: equal cells with different seeds are replicates."""
     node = draft.stage.seed
     filled = read(node, draft.scope, problems) if node else None
-    if node is None or filled is None:
+    if node and filled is None:
         return 0
-    if isinstance(filled.value, bool) or not isinstance(filled.value, int):
-        problems.add("E312", f"`seed` takes a whole number, not {shown(filled.value)}", node.mark)
+    value = filled.value if filled else draft.axes.get("seed", 0)
+    if isinstance(value, bool) or not isinstance(value, int):
+        problems.add(
+            "E312", f"`seed` takes a whole number, not {shown(value)}", node.mark if node else draft.stage.mark
+        )
         return 0
-    return filled.value
+    return value
 
 
 def read_limits(draft: Draft, declared: Mapping[str, float], problems: Problems) -> dict[str, float]:

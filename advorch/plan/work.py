@@ -41,12 +41,16 @@ class Blame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A cell with what the plan keeps beside it; `checked` and `when` are None while a metric is awaited."""
+    """A cell with what the plan keeps beside it; `when` is None while a metric is awaited.
+
+    While parameters are `open`, `checked` has only the others.
+    """
 
     cell: Cell
     draft: Draft
     checked: Checked | None
     located: Located
+    open: bool = False
     when: bool | None = True
 
     def blame(self, problems: Problems) -> Blame:

@@ -60,16 +60,17 @@ class _Disabled:
     names: Sequence[str]
 
     def covers(self, plugin: Plugin) -> bool:
-        return any(_matches(name, plugin) for name in self.names)
+        return any(matches(name, plugin) for name in self.names)
 
     def warn_of_strangers(self, found: Iterable[tuple[Plugin, EntryPoint]]) -> None:
         installed = [plugin for plugin, _ in found]
         for name in self.names:
-            if not any(_matches(name, plugin) for plugin in installed):
+            if not any(matches(name, plugin) for plugin in installed):
                 _log.warning("no installed plugin is called %r: there is nothing to disable", name)
 
 
-def _matches(name: str, plugin: Plugin) -> bool:
+def matches(name: str, plugin: Plugin) -> bool:
+    """Whether a user means this plugin by the name of a distribution, an entry point, or `distribution:entry-point`."""
     distribution, colon, entry_point = name.partition(":")
     if colon:
         return normal(distribution) == normal(plugin.distribution) and entry_point == plugin.entry_point

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from advorch.cli.workspace import Workspace
+from advorch.session.workspace import Workspace
 from advorch.errors import Problem
 from advorch.plan.build import build_plan
 from advorch.plan.plan import Plan

@@ -10,6 +10,7 @@ from advorch.errors import AdvorchError, StageFailed
 from advorch.events import Status
 from advorch.session.running import Finished
 from advorch.store.api import Store
+from advorch.store.manifest import Manifest
 from advorch.store.opening import open_store
 from advorch.tracking.files import safe_file_name
 
@@ -49,6 +50,11 @@ class Run:
     def errors(self) -> Mapping[str, AdvorchError]:
         """Why cells failed."""
         return self._ledger.errors
+
+    @property
+    def manifests(self) -> Mapping[str, Manifest | None]:
+        """What each cell committed; None for one that did not."""
+        return self._ledger.manifests
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:

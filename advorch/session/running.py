@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from advorch import __version__
-from advorch.cli.workspace import Workspace
+from advorch.session.workspace import Workspace
 from advorch.engine.backend import Backend
 from advorch.engine.cell import Shop
 from advorch.engine.driver import Counter, Driver, Policy

@@ -7,9 +7,9 @@ from advorch.errors import Problem
 from advorch.spec.codes import Code, problem
 from advorch.spec.expression import Expression, ExpressionError, Lookup
 from advorch.spec.interpolate import condition, fill, is_open, is_secret, pieces
-from advorch.spec.kinds import BadValue, Computed, Condition, Constraint, Settled, ValueKind
+from advorch.spec.kinds import BadValue, Computed, Condition, Constraint, Settled, Text, ValueKind
 from advorch.spec.nodes import Entry, ListNode, MapNode, Mark, Node, Scalar
-from advorch.spec.shape import Either, Free, ListOf, Section, Shape, Text, is_private, settle
+from advorch.spec.shape import Either, Free, ListOf, Section, Shape, is_private, settle
 from advorch.spec.suggest import hint
 
 Keys: TypeAlias = tuple[str, ...]
@@ -32,13 +32,18 @@ class _Checker:
         self._problems = problems
 
     def _add(self, code: Code, message: str, mark: Mark, hint: str = "") -> None:
+        self._take(problem(code, message, mark, hint))
+
+    def _take(self, *found: Problem) -> None:
         if len(self._problems) < _MOST_PROBLEMS:
-            self._problems.append(problem(code, message, mark, hint))
+            self._problems += found
 
     def _node(self, node: Node, shape: Shape, keys: Keys, at: Mark) -> None:
-        if isinstance(node, Scalar) and node.value is None and not isinstance(shape, Free):
-            return  # nothing behind a key is the same as no key
         kind = settle(shape)
+        if isinstance(node, Scalar) and node.value is None and not isinstance(kind, Free):
+            if isinstance(kind, Section) and kind.required:
+                self.section(MapNode({}, node.mark), kind, keys, at)
+            return  # nothing behind a key is the same as no key
         if isinstance(kind, Either):
             kind = _written(node, kind) or kind
         match kind:
@@ -82,7 +87,7 @@ class _Checker:
         """What stands under a key of the user's choice; None, and a problem, where there may be none."""
         if kind.rest is None:
             where = dotted(keys) or "the pipeline"
-            if len(self._problems) < _MOST_PROBLEMS:
+            if len(self._problems) < _MOST_PROBLEMS:  # suggestions are not free
                 self._add(Code.UNKNOWN_KEY, f"unknown key '{key[:60]}' in {where}", entry.key, hint(key, kind.fields))
             return None
         if kind.rest_name is not None:
@@ -115,7 +120,7 @@ class _Checker:
             else:
                 kind.read(node.value if isinstance(node, Scalar) else _sample(node))
         except ExpressionError as error:
-            self._problems.append(error.problem())
+            self._take(error.problem())
         except BadValue as bad:
             self._add(bad.code, f"'{keys[-1]}' {bad.message}", node.mark, bad.hint)
 
@@ -132,7 +137,7 @@ class _Checker:
             return
         found: list[Problem] = []
         value = fill(node, self._lookup, found).value
-        self._problems += found
+        self._take(*found)
         if value is not None:
             kind.read(value)
 
@@ -149,7 +154,7 @@ class _Checker:
             elif isinstance(here, ListNode):
                 waiting.extend(here.items)
             elif is_open(here):
-                self._syntax(here)
+                self._syntax(here, kind)
 
     def _secret(self, node: MapNode) -> bool:
         if not is_secret(node):
@@ -159,11 +164,12 @@ class _Checker:
             self._add(Code.VALUE, "a secret is named by plain text", name.mark, "write {secret: NAME}")
         return True
 
-    def _syntax(self, scalar: Scalar) -> None:
+    def _syntax(self, scalar: Scalar, kind: Free) -> None:
         try:
-            self._no_environment(pieces(scalar))
+            parts = pieces(scalar)
+            self._no_environment(() if kind.environment else parts)
         except ExpressionError as error:
-            self._problems.append(error.problem())
+            self._take(error.problem())
 
     def _no_environment(self, parts: tuple[str | Expression, ...]) -> None:
         for part in parts:

@@ -4,23 +4,13 @@ import re
 from typing import cast
 
 import yaml
-from yaml.cyaml import CParser  # type: ignore[attr-defined]
-from yaml.events import (
-    AliasEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
 
 from advorch.errors import Problem
 from advorch.spec.codes import Code, problem
 from advorch.spec.nodes import Entry, ListNode, MapNode, Mark, Node, Scalar, Source
 from advorch.spec.scalars import resolve, shown
 from advorch.spec.syntax import explain
+from advorch.spec.yaml_events import ALIAS, LIST, LIST_END, MAP_END, SCALAR, STREAM_END, Event, events_of
 
 DEEPEST = 64
 MOST_NODES = 100_000
@@ -81,7 +71,7 @@ class _Anchored:
 
 class _Composer:
     def __init__(self, text: str, source: Source, problems: list[Problem]) -> None:
-        self._next = CParser(text).get_event
+        self._next = events_of(text)
         self._source = source
         self._problems = problems
         self._anchors: dict[str, _Anchored] = {}
@@ -91,12 +81,12 @@ class _Composer:
     def document(self) -> Node | None:
         self._next()  # the start of the stream
         event = self._next()
-        if isinstance(event, StreamEndEvent):
+        if type(event) is STREAM_END:
             return None
         root = self._node(self._next(), 1)
         self._next()  # the end of the document
         event = self._next()
-        if not isinstance(event, StreamEndEvent):
+        if type(event) is not STREAM_END:
             hint = "keep one document a file; `include:` joins files"
             self._add(Code.DOCUMENTS, "a second YAML document begins here", self._mark(event), hint)
         return root
@@ -122,19 +112,19 @@ class _Composer:
                 raise _Fatal(problem(Code.TOO_LARGE, f"nested deeper than {DEEPEST} levels", self._mark(event)))
 
     def _node(self, event: Event, depth: int) -> Node:
-        if type(event) is AliasEvent:
+        if type(event) is ALIAS:
             return self._alias(event, depth)
         self._grow(1, depth, event)
-        if event.anchor is None:
+        if not event.anchor:
             return self._plain(event, depth)
         return self._anchor(event, depth)
 
     def _plain(self, event: Event, depth: int) -> Node:
-        if type(event) is ScalarEvent:
+        if type(event) is SCALAR:
             return self._scalar(event)
         if event.tag is not None:
             self._tag(event)
-        if type(event) is SequenceStartEvent:
+        if type(event) is LIST:
             return self._list(event, depth)
         return self._map(event, depth)
 
@@ -148,7 +138,7 @@ class _Composer:
         self._deepest = max(deepest, self._deepest)
         return node
 
-    def _alias(self, event: AliasEvent, depth: int) -> Node:
+    def _alias(self, event: Event, depth: int) -> Node:
         anchored, mark = self._anchors.get(event.anchor), self._mark(event)
         if anchored is None or anchored.node is None:
             self._grow(1, depth, event)
@@ -161,10 +151,12 @@ class _Composer:
         return anchored.node
 
     def _tag(self, event: Event) -> None:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        self._add(Code.TAG, f"the tag '{tag[:60]}' is not allowed", self._mark(event), "write a plain value, or quote it")
+        tag = (event.tag or "").replace("tag:yaml.org,2002:", "!!")
+        self._add(
+            Code.TAG, f"the tag '{tag[:60]}' is not allowed", self._mark(event), "write a plain value, or quote it"
+        )
 
-    def _scalar(self, event: ScalarEvent) -> Scalar:
+    def _scalar(self, event: Event) -> Scalar:
         text, mark = event.value, self._mark(event)
         if event.tag is not None:
             self._tag(event)
@@ -175,29 +167,29 @@ class _Composer:
                 self._add(Code.TOO_LARGE, f"{error}", mark, "quote it if text was meant")
         return Scalar(text, text, mark)
 
-    def _list(self, event: SequenceStartEvent, depth: int) -> ListNode:
+    def _list(self, event: Event, depth: int) -> ListNode:
         mark = self._opening(event)
         items = []
-        while type(item := self._next()) is not SequenceEndEvent:
+        while type(item := self._next()) is not LIST_END:
             items.append(self._node(item, depth + 1))
         return ListNode(tuple(items), mark)
 
-    def _opening(self, event: MappingStartEvent | SequenceStartEvent) -> Mark:
+    def _opening(self, event: Event) -> Mark:
         start = event.start_mark
         return Mark(self._source, start.line + 1, start.column + 1, 1)
 
-    def _map(self, event: MappingStartEvent, depth: int) -> MapNode:
+    def _map(self, event: Event, depth: int) -> MapNode:
         mark = self._opening(event)
         entries: dict[str, Entry] = {}
         merged: list[MapNode] = []
-        while type(key := self._next()) is not MappingEndEvent:
-            if type(key) is ScalarEvent and key.value == "<<" and key.implicit[0]:
+        while type(key := self._next()) is not MAP_END:
+            if type(key) is SCALAR and key.value == "<<" and key.implicit[0]:
                 merged += self._merged(key, depth, again=bool(merged))
                 continue
             name, at = self._key(key, depth)
             value = self._next()
             node = self._node(value, depth + 1)
-            if event.flow_style and type(value) is ScalarEvent and value.value == "" and value.implicit[0]:
+            if event.flow_style and type(value) is SCALAR and value.value == "" and value.implicit[0]:
                 self._no_value(key, at)
             if name is not None:
                 self._enter(entries, name, Entry(at, node))
@@ -215,7 +207,7 @@ class _Composer:
         """The text of a key, or None and a problem."""
         node = self._node(event, depth + 1)
         if isinstance(node, Scalar) and isinstance(node.value, str):
-            return node.value, self._mark(event) if type(event) is AliasEvent else node.mark
+            return node.value, self._mark(event) if type(event) is ALIAS else node.mark
         if isinstance(node, Scalar):
             hint = f'quote it: "{node.text}"' if node.text else "write a name before the colon"
             self._add(Code.KEY_TYPE, f"a key must be text, not {shown(node.value)}", self._mark(event), hint)
@@ -226,7 +218,7 @@ class _Composer:
 
     def _no_value(self, key: Event, at: Mark) -> None:
         """`{epsilon}` was meant as something else; a bare `$` before a brace is libyaml's to refuse."""
-        text = key.value if isinstance(key, ScalarEvent) else ""
+        text = key.value if type(key) is SCALAR else ""
         if text.endswith("$"):
             return
         message = f"'{text[:60]}' is read as a key without a value"

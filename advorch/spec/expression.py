@@ -19,7 +19,7 @@ Lookup: TypeAlias = Callable[[Path], object]
 
 
 class ExpressionError(AdvorchError):
-    """An expression that cannot be read or has no value; `offset` counts from its first character."""
+    """An expression that cannot be read or has no value; `mark` is the spot, `offset` its place in the expression."""
 
     exit_code = 3
 
@@ -27,7 +27,13 @@ class ExpressionError(AdvorchError):
         super().__init__(message, hint=hint)
         self.offset = offset
         self.code = code
-        self.place = mark.at(offset).place()
+        self.place = mark.place()
+
+    @classmethod
+    def of(cls, fault: Fault, mark: Mark, code: Code) -> "ExpressionError":
+        """A fault of an expression whose first character stands at the mark."""
+        at = mark.at(fault.offset, fault.length)
+        return cls(fault.message, offset=fault.offset, mark=at, hint=fault.hint, code=code)
 
     def problem(self) -> Problem:
         """The same as a line for the user, at its exact place."""
@@ -38,18 +44,19 @@ class ExpressionError(AdvorchError):
 
 
 class UnknownName(Exception):
-    """Raised by a lookup; says which names it knows."""
+    """Raised by a lookup; says which names it knows, or in `advice` what else to do."""
 
-    def __init__(self, name: Path | str, allowed: Iterable[str] = ()) -> None:
+    def __init__(self, name: Path | str, allowed: Iterable[str] = (), advice: str = "") -> None:
         self.name = name if isinstance(name, str) else ".".join(name)
         self.allowed = tuple(allowed)
+        self.advice = advice
         super().__init__(f"unknown name '{self.name}'")
 
     @property
     def hint(self) -> str:
         """What was probably meant."""
         hyphen = "minus needs a space on both sides" if "-" in self.name and self.name not in self.allowed else ""
-        return "; ".join(part for part in (suggestion(self.name, self.allowed), hyphen) if part)
+        return "; ".join(part for part in (suggestion(self.name, self.allowed), hyphen, self.advice) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +73,12 @@ class Expression:
         try:
             return _value(self.tree, lookup)
         except Fault as fault:
-            raise self._error(fault) from None
+            code = Code.UNKNOWN_NAME if isinstance(fault, _UnknownAt) else Code.EVALUATION
+            raise ExpressionError.of(fault, self.mark, code) from None
 
     def marks(self) -> list[tuple[Path, Mark]]:
         """Every name that is read, with its place."""
         return [(name.path, self.mark.at(name.at, len(".".join(name.path)))) for name in names(self.tree)]
-
-    def _error(self, fault: Fault) -> ExpressionError:
-        code = Code.UNKNOWN_NAME if isinstance(fault, _UnknownAt) else Code.EVALUATION
-        return ExpressionError(fault.message, offset=fault.offset, mark=self.mark, hint=fault.hint, code=code)
 
 
 def parse(text: str, mark: Mark) -> Expression:
@@ -82,7 +86,7 @@ def parse(text: str, mark: Mark) -> Expression:
     try:
         tree, read = _parsed(text)
     except Fault as fault:
-        raise ExpressionError(fault.message, offset=fault.offset, mark=mark, hint=fault.hint) from None
+        raise ExpressionError.of(fault, mark, Code.EXPRESSION) from None
     return Expression(text, mark, tree, read)
 
 
@@ -116,7 +120,8 @@ def _read(name: Name, lookup: Lookup) -> object:
     try:
         return lookup(name.path)
     except UnknownName as unknown:
-        raise _UnknownAt(name.at, f"unknown name '{unknown.name}'", unknown.hint) from None
+        message = f"unknown name '{unknown.name}'"
+        raise _UnknownAt(name.at, message, unknown.hint, length=len(".".join(name.path))) from None
 
 
 def _computed(tree: Call | Operation, lookup: Lookup) -> object:
@@ -154,5 +159,3 @@ def _comparison(tree: Comparison, lookup: Lookup) -> bool:
             return False
         left = right
     return True
-
-

@@ -1,7 +1,7 @@
 """Reads a file and everything that it includes into one tree."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from advorch.errors import Problem, UsageError
@@ -14,12 +14,13 @@ LARGEST = 4 * 1024 * 1024
 _MOST_FILES = 100
 
 
-@dataclass(frozen=True, slots=True)
 class _Unreadable(Exception):
-    code: Code
-    message: str
-    hint: str = ""
-    mark: Mark | None = None
+    def __init__(self, code: Code, message: str, hint: str = "", mark: Mark | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.mark = mark
 
 
 class Files:
@@ -75,12 +76,12 @@ class Files:
         return [item for item in texts if "${" not in item.text]
 
     def _include(self, scalar: Scalar, path: Path, chain: tuple[Path, ...]) -> MapNode | None:
-        target = Path(os.path.normpath(path.parent / Path(str(scalar.value)).expanduser()))
-        ends = [item.resolve() for item in chain]
-        if target.resolve() in ends:
-            circle = [*chain[ends.index(target.resolve()) :], target]
-            said = " -> ".join(item.name for item in circle)
-            self._problems.append(problem(Code.INCLUDE_CYCLE, f"files include each other: {said}", scalar.mark))
+        target = _target(path, str(scalar.value))
+        if target is None:
+            self._problems.append(problem(Code.INCLUDE, "this names no file", scalar.mark, "write a relative path"))
+            return None
+        if circle := _circle(target, chain):
+            self._problems.append(problem(Code.INCLUDE_CYCLE, f"files include each other: {circle}", scalar.mark))
             return None
         if len(self.sources) >= _MOST_FILES or self._nodes > MOST_NODES:
             message = f"more than {_MOST_FILES} files or {MOST_NODES:,} values are included"
@@ -88,6 +89,23 @@ class Files:
                 self._problems.append(problem(Code.TOO_LARGE, message, scalar.mark))
             return None
         return self._file(target, None, scalar.mark, chain)
+
+
+def _target(path: Path, written: str) -> Path | None:
+    """The file that an entry of `include:` means, found beside the including file."""
+    try:
+        target = Path(os.path.normpath(path.parent / Path(written).expanduser()))
+        target.resolve()
+    except (RuntimeError, ValueError):  # nobody's home folder, or a zero byte
+        return None
+    return target
+
+
+def _circle(target: Path, chain: tuple[Path, ...]) -> str:
+    ends = [item.resolve() for item in chain]
+    if target.resolve() not in ends:
+        return ""
+    return " -> ".join(item.name for item in [*chain[ends.index(target.resolve()) :], target])
 
 
 def _must_exist(path: Path) -> None:
@@ -110,7 +128,9 @@ def _limited(path: Path, text: str) -> str:
 
 
 def _too_large(path: Path) -> _Unreadable:
-    return _Unreadable(Code.TOO_LARGE, f"{path.name} is larger than {LARGEST // 1024**2} MiB", "split it, or use a matrix")
+    return _Unreadable(
+        Code.TOO_LARGE, f"{path.name} is larger than {LARGEST // 1024**2} MiB", "split it, or use a matrix"
+    )
 
 
 def _read(path: Path) -> str:

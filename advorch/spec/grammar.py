@@ -41,8 +41,13 @@ class _Parser:
         if token.kind == "end":
             return Fault(max(0, token.at - 1), "the expression ends too early")
         if token.kind in ("name", "number", "string"):
-            return Fault(token.at, f"an operator is missing before '{token.text}'")
+            return Fault(token.at, f"an operator is missing before '{token.text}'", self._about_minus())
         return Fault(token.at, f"unexpected '{token.text}'")
+
+    def _about_minus(self) -> str:
+        before = self._words[self._position - 1]
+        hyphen = self._position > 0 and before.kind == "name" and "-" in before.text
+        return f"'{before.text}' is one name; minus needs a space on both sides" if hyphen else ""
 
     def choice(self) -> Tree:
         self._enter()
@@ -51,7 +56,7 @@ class _Parser:
             at = self._words[self._position - 1].at
             condition = self._or()
             if not self._accept("else"):
-                raise Fault(self.now.at, "`if` without `else`", "write `a if condition else b`")
+                raise Fault(at, "`if` without `else`", "write `a if condition else b`")
             yes = Choice(condition, yes, self.choice(), at)
         self._depth -= 1
         return yes

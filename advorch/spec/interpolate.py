@@ -54,7 +54,9 @@ def _end(text: str, start: int, finder: Finder) -> int:
         if match["end"]:
             return position
     message = "'${' is never closed"
-    raise ExpressionError(message, offset=0, mark=finder.opening(), hint="close it with }, or write $${ for a literal ${")
+    raise ExpressionError(
+        message, offset=0, mark=finder.opening(), hint="close it with }, or write $${ for a literal ${"
+    )
 
 
 def expressions(scalar: Scalar) -> tuple[Expression, ...]:
@@ -85,7 +87,7 @@ def names(node: Node) -> Mapping[Path, Mark]:
         elif isinstance(here, ListNode):
             waiting.extend(reversed(here.items))
         elif not is_secret(here):
-            waiting.extend(entry.node for entry in reversed(here.entries.values()))
+            waiting.extend(entry.node for entry in reversed(list(here.entries.values())))
     return found
 
 
@@ -138,7 +140,9 @@ class _Filler:
             return self._bounded(parts[0], parts[0].evaluate(self._lookup))
         text = "".join(part if isinstance(part, str) else _formatted(part, self._lookup) for part in parts)
         if len(text) > _LONGEST_TEXT:
-            self._problems.append(problem(Code.TOO_LARGE, f"the text grows beyond {_LONGEST_TEXT:,} characters", scalar.mark))
+            self._problems.append(
+                problem(Code.TOO_LARGE, f"the text grows beyond {_LONGEST_TEXT:,} characters", scalar.mark)
+            )
             return None
         return text
 
@@ -181,7 +185,9 @@ def _formatted(expression: Expression, lookup: Lookup) -> str:
     if isinstance(value, int | float):
         return repr(value) if not isinstance(value, float) or math.isfinite(value) else str(value)
     message = f"{shown(value)} cannot stand inside a text"
-    raise ExpressionError(message, offset=0, mark=expression.mark, hint="let ${...} be the whole value", code=Code.EVALUATION)
+    raise ExpressionError(
+        message, offset=0, mark=expression.mark, hint="let ${...} be the whole value", code=Code.EVALUATION
+    )
 
 
 __all__ = [

@@ -59,7 +59,8 @@ class Text:
 
     def read(self, value: object) -> str:
         if not isinstance(value, str):
-            raise BadValue(Code.TYPE, f"takes {self.what}, not {shown(value)}", self.hint or "quote it")
+            quote = "" if isinstance(value, dict | list) else "quote it"
+            raise BadValue(Code.TYPE, f"takes {self.what}, not {shown(value)}", self.hint or quote)
         if self.pattern is not None and not self.pattern.fullmatch(value):
             raise BadValue(self.code, f"takes {self.what}, not {shown(value)}", self.hint)
         return value
@@ -149,7 +150,9 @@ class Duration:
             return 0.0
         found = seconds(value) if isinstance(value, str) else None
         if found is None:
-            hint = f"write {shown(value)}s for seconds" if isinstance(value, int) else "units: ms s m h d w, as in 1h30m"
+            hint = (
+                f"write {shown(value)}s for seconds" if isinstance(value, int) else "units: ms s m h d w, as in 1h30m"
+            )
             raise BadValue(Code.UNIT, f"takes a duration such as 30s or 4h, not {shown(value)}", hint)
         return found
 

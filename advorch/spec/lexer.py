@@ -32,9 +32,10 @@ _HINTS = {
 class Fault(Exception):
     """What is wrong at an offset of an expression; becomes an ExpressionError that knows the place."""
 
-    def __init__(self, offset: int, message: str, hint: str = "") -> None:
+    def __init__(self, offset: int, message: str, hint: str = "", length: int = 1) -> None:
         super().__init__(message)
         self.offset = offset
+        self.length = length
         self.message = message
         self.hint = hint
 

@@ -15,7 +15,7 @@ class Source:
     """One text that values come from: a file, or the command line."""
 
     name: str
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = field(repr=False)
 
 
 class Mark(NamedTuple):

@@ -86,12 +86,12 @@ _ARITHMETIC: Mapping[str, Callable[[Number, Number], Number]] = MappingProxyType
 def _power(base: Number, exponent: Number) -> Number:
     if abs(exponent) > _LARGEST_EXPONENT:
         raise Undefined(f"an exponent beyond {_LARGEST_EXPONENT}")
-    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > _MOST_BITS:
+    if isinstance(base, int) and isinstance(exponent, int) and (base.bit_length() - 1) * exponent > _MOST_BITS:
         raise Undefined("the result is too large")
     result = base**exponent
     if isinstance(result, complex):
         raise Undefined("a root of a negative number")
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _finite(result: Number, *operands: Number) -> Number:

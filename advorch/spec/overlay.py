@@ -28,16 +28,17 @@ def _compare(over: MapNode, base: Node | None, shape: Shape, keys: Keys, said: t
     for key, entry in over.entries.items():
         below = inner(shape, key)
         if key not in declared and (below is None or not _known(shape, key)):
-            _complain(key, entry, sorted_names(shape, declared), keys, said)
+            whole = "a list is replaced as a whole" if isinstance(base, ListNode) else ""
+            _complain(key, entry, whole or hint(key, sorted_names(shape, declared)), keys, said)
         elif isinstance(entry.node, MapNode) and below is not None and not _is_component(below):
             _compare(entry.node, declared[key].node if key in declared else None, below, (*keys, key), said)
 
 
-def _complain(key: str, entry: Entry, names: list[str], keys: Keys, said: tuple[str, list[Problem]]) -> None:
+def _complain(key: str, entry: Entry, advice: str, keys: Keys, said: tuple[str, list[Problem]]) -> None:
     who, problems = said
-    where = f"in {dotted(keys)} " if keys else ""
-    message = f"{who} sets '{key[:60]}', which {where}does not exist"
-    problems.append(problem(Code.UNDECLARED, message, entry.key, hint(key, names)))
+    where = f" in {dotted(keys)}" if keys else ""
+    message = f"{who} sets '{key[:60]}', which does not exist{where}"
+    problems.append(problem(Code.UNDECLARED, message, entry.key, advice))
 
 
 def sorted_names(shape: Shape, declared: dict[str, Entry]) -> list[str]:
@@ -62,7 +63,7 @@ def _known(shape: Shape, key: str) -> bool:
     if _is_component(settle(shape)):
         return True
     section = _as_section(shape)
-    return section is not None and key in section.fields
+    return section is not None and (key in section.fields or section.extensible)
 
 
 def _is_component(shape: Shape) -> bool:
@@ -113,7 +114,9 @@ def _value(text: str, start: int, source: Source, problems: list[Problem]) -> No
     flow = isinstance(node, Scalar) or source.lines[node.mark.line - 1][node.mark.column - 1] in "[{"
     if flow:
         return node
-    problems.append(problem(Code.OVERRIDE, "-S takes a value, [...] or {...}", node.mark, "quote a text that holds ': '"))
+    problems.append(
+        problem(Code.OVERRIDE, "-S takes a value, [...] or {...}", node.mark, "quote a text that holds ': '")
+    )
     return None
 
 
@@ -174,6 +177,8 @@ def profile(name: str, root: MapNode, problems: list[Problem]) -> MapNode | None
     for key, entry in known.items():
         if isinstance(entry.node, MapNode) and not is_private(key):
             undeclared(entry.node, root, f"profile '{key}'", problems)
+        elif not is_private(key) and not (isinstance(entry.node, Scalar) and entry.node.value is None):
+            problems.append(problem(Code.TYPE, f"profile '{key}' takes a map of settings", entry.node.mark))
     if not name:
         return None
     if name not in known or is_private(name):

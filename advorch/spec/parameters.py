@@ -147,7 +147,8 @@ def children(node: Node) -> Iterator[tuple[str | int, Node]]:
 
 def find(root: Node, names: Path) -> tuple[Steps, Node, Path]:
     """The node that a dotted name reaches, and what of the name is left where it goes no further."""
-    node, path = root, ()
+    node: Node = root
+    path: Steps = ()
     for index, step in enumerate(names):
         if not isinstance(node, MapNode) or step not in node.entries:
             return path, node, names[index:]

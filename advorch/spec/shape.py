@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from advorch.components import Kind
 from advorch.errors import ErrorClass
-from advorch.spec.codes import Code
+from advorch.spec import forms
 from advorch.spec.kinds import (
     Choice,
     Computed,
@@ -26,14 +24,13 @@ from advorch.spec.kinds import (
     Version,
 )
 
-RESERVED = frozenset({"params", "matrix", "trial", "run", "env"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Free:
     """Values that this file format does not know; under `component` a plugin does, so new keys are its business."""
 
     component: bool = False
+    environment: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +44,17 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A map with known keys, and perhaps further ones of the user's choice that hold `rest`."""
+    """A map with known keys, and perhaps further ones of the user's choice that hold `rest`.
+
+    Profiles and `-S` may add such keys only where it is `extensible`.
+    """
 
     fields: Mapping[str, Shape] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     rest: Shape | None = None
     rest_name: Text | None = None
     least: int = 0
+    extensible: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,86 +66,13 @@ class Either:
     map: Section | str | None = None
 
 
-Shape: TypeAlias = "ValueKind | Free | ListOf | Section | Either | str"  # a str names one of SECTIONS
+Shape: TypeAlias = ValueKind | Free | ListOf | Section | Either | str  # a str names one of SECTIONS
 
 
-def _text(what: str, pattern: str, hint: str = "", code: Code = Code.REFERENCE) -> Text:
-    return Text(what=what, pattern=re.compile(pattern, re.ASCII), hint=hint, code=code, settled=Settled.LATER)
+REFERENCES = ListOf(item=forms.REFERENCE, lone=True)
 
-
-NAME = Text(
-    what="a name of small letters, digits, - and _, beginning with a letter",
-    pattern=re.compile(r"[a-z][a-z0-9_-]*", re.ASCII),
-    code=Code.NAME,
-    settled=Settled.NEVER,
-)
-PARAMETER = Text(
-    what="a name of letters, digits, - and _, not beginning with a digit or -",
-    pattern=re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII),
-    code=Code.NAME,
-    settled=Settled.NEVER,
-)
-PLAIN = Text(settled=Settled.NEVER)
-VARIABLE = Text(
-    what="the name of an environment variable",
-    pattern=re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII),
-    code=Code.NAME,
-    settled=Settled.NEVER,
-)
-_KINDS = "|".join(kind.value for kind in Kind)
-USES = _text(
-    "a component such as attack/pgd",
-    rf"({_KINDS})/[A-Za-z0-9_][A-Za-z0-9_.-]*",
-    f"write kind/name; kinds: {', '.join(kind.value for kind in Kind)}",
-)
-DATASET = _text("the name of a dataset such as mnist", r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "write the bare name")
-SPLIT = _text(
-    "a split such as train, train[:55000] or test[10:20]",
-    r"[A-Za-z_][A-Za-z0-9_-]*(\[(-?\d{1,15})?:(-?\d{1,15})?\])?",
-    "write split or split[start:stop]",
-)
-_CELL = r"[a-z][a-z0-9_-]*(\[(\*|[^\[\]=,*]+=[^\[\],]+)(,(\*|[^\[\]=,*]+=[^\[\],]+))*\])?"
-REFERENCE = _text(
-    "a reference",
-    rf"{_CELL}\.[A-Za-z0-9_][A-Za-z0-9_-]*",
-    "write stage.output, dataset.split, stage[axis=value].output or stage[*].output",
-)
-NEED = _text("a stage", _CELL, "write the name of a stage, stage[axis=value] or stage[*]")
-OUTPUT = _text("an output of an inner stage", r"[a-z][a-z0-9_-]*\.[A-Za-z0-9_][A-Za-z0-9_-]*", "write stage.output")
-METRIC = Text(
-    what="a metric such as probe.robust_accuracy",
-    pattern=re.compile(r"([a-z][a-z0-9_-]*\.)?[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII),
-    code=Code.OBJECTIVE,
-    settled=Settled.NEVER,
-)
-SETTING = Text(
-    what="a parameter such as train.epochs",
-    pattern=re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*", re.ASCII),
-    code=Code.NAME,
-    settled=Settled.NEVER,
-)
-RAY_ADDRESS = Text(
-    what="the address of a Ray cluster such as head:6379",
-    pattern=re.compile(r"(?!https?://).+"),
-    hint="a http:// address belongs to dashboard:",
-)
-DASHBOARD = Text(
-    what="the address of a Ray dashboard such as http://head:8265",
-    pattern=re.compile(r"https?://.+"),
-    hint="it begins with http:// or https://; the address of the cluster itself belongs to address:",
-)
-
-COUNT = Number(whole=True, least=1)
-WHOLE = Number(whole=True, least=0)
-AMOUNT = Number(least=0)
-LATER_NUMBER = Number(settled=Settled.LATER)
-LATER_WHOLE = Number(whole=True, settled=Settled.LATER)
-LATER_COUNT = Number(whole=True, least=1, settled=Settled.LATER)
-GOAL = Choice(words=("maximize", "minimize"), settled=Settled.LATER)
-REFERENCES = ListOf(item=REFERENCE, lone=True)
-
-_BOUNDS = ListOf(item=LATER_NUMBER)
-_WHOLE_BOUNDS = ListOf(item=LATER_WHOLE)
+_BOUNDS = ListOf(item=forms.LATER_NUMBER)
+_WHOLE_BOUNDS = ListOf(item=forms.LATER_WHOLE)
 _VALUES = ListOf(item=Free(), least=1)
 
 _EXECUTION: Mapping[str, Shape] = {
@@ -160,32 +88,38 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
             fields={
                 "version": Version(),
                 "name": Text(),
-                "seed": WHOLE,
-                "include": ListOf(item=PLAIN, lone=True),
+                "seed": forms.WHOLE,
+                "include": ListOf(item=forms.PLAIN, lone=True),
                 "params": "params",
-                "data": Section(rest="dataset", rest_name=NAME),
+                "data": Section(rest="dataset", rest_name=forms.NAME),
                 "defaults": Section(fields=_EXECUTION),
-                "profiles": Section(rest=Free(), rest_name=PARAMETER),
+                "profiles": Section(rest=Free(environment=True), rest_name=forms.PARAMETER),
                 "tracking": "tracking",
-                "limits": Section(rest=AMOUNT, rest_name=PARAMETER),
-                "env": ListOf(item=VARIABLE, lone=True),
-                "address": RAY_ADDRESS,
-                "dashboard": DASHBOARD,
+                "limits": Section(rest=forms.AMOUNT, rest_name=forms.PARAMETER, extensible=True),
+                "env": ListOf(item=forms.VARIABLE, lone=True),
+                "address": forms.RAY_ADDRESS,
+                "dashboard": forms.DASHBOARD,
                 "storage": Text(),
                 "deadline": Duration(),
-                "stages": Section(rest="stage", rest_name=NAME, least=1),
+                "stages": Section(rest="stage", rest_name=forms.NAME, least=1),
             },
             required=("version", "stages"),
         ),
-        "params": Section(rest=Free(), rest_name=PARAMETER),
+        "params": Section(rest=Free(), rest_name=forms.PARAMETER),
         "dataset": Section(
-            fields={"uses": DATASET, "with": Free(component=True), "splits": Section(rest=SPLIT, rest_name=PARAMETER)},
+            fields={
+                "uses": forms.DATASET,
+                "with": Free(component=True),
+                "splits": Section(rest=forms.SPLIT, rest_name=forms.PARAMETER),
+            },
             required=("uses",),
         ),
-        "resources": Section(fields={"cpus": AMOUNT, "gpus": AMOUNT, "memory": Size(), "workers": COUNT}),
+        "resources": Section(
+            fields={"cpus": forms.AMOUNT, "gpus": forms.AMOUNT, "memory": Size(), "workers": forms.COUNT}
+        ),
         "retry": Section(
             fields={
-                "max": WHOLE,
+                "max": forms.WHOLE,
                 "on": ListOf(item=Choice(words=tuple(item.value for item in ErrorClass)), lone=True),
                 "delay": Duration(),
                 "factor": Number(least=1),
@@ -198,33 +132,35 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
                 "enabled": Flag(),
                 "experiment": Text(),
                 "uri": Text(),
-                "models": ListOf(item=NEED, lone=True),
+                "models": ListOf(item=forms.NEED, lone=True),
                 "log_samples": Flag(),
             }
         ),
         "stage": Section(
             fields={
-                "uses": USES,
-                "in": Section(rest=REFERENCES, rest_name=PARAMETER),
+                "uses": forms.USES,
+                "in": Section(rest=REFERENCES, rest_name=forms.PARAMETER),
                 "with": Free(component=True),
                 "matrix": Section(
-                    fields={"exclude": ListOf(item=Section(rest=Free(), rest_name=PARAMETER))},
+                    fields={"exclude": ListOf(item=Section(rest=Free(), rest_name=forms.PARAMETER))},
                     rest=Either(value=Computed(what="a list"), list=_VALUES),
-                    rest_name=PARAMETER,
+                    rest_name=forms.PARAMETER,
                 ),
                 "when": Condition(),
-                "needs": ListOf(item=NEED, lone=True),
+                "needs": ListOf(item=forms.NEED, lone=True),
                 **_EXECUTION,
-                "limits": Section(rest=Number(least=0, settled=Settled.LATER), rest_name=PARAMETER),
-                "seed": LATER_WHOLE,
+                "limits": Section(
+                    rest=Number(least=0, settled=Settled.LATER), rest_name=forms.PARAMETER, extensible=True
+                ),
+                "seed": forms.LATER_WHOLE,
                 "tune": "tune",
-                "stages": Section(rest="stage", rest_name=NAME, least=1),
-                "out": Section(rest=OUTPUT, rest_name=PARAMETER, least=1),
+                "stages": Section(rest="stage", rest_name=forms.NAME, least=1),
+                "out": Section(rest=forms.OUTPUT, rest_name=forms.PARAMETER, least=1),
             }
         ),
         "tune": Section(
             fields={
-                "space": Section(rest="dimension", rest_name=PARAMETER, least=1),
+                "space": Section(rest="dimension", rest_name=forms.PARAMETER, least=1),
                 "objective": Either(map="objective", list=ListOf(item="objective", least=1)),
                 "constraints": ListOf(item=Constraint(), lone=True),
                 "search": "search",
@@ -248,25 +184,25 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
                 "when": Condition(),
             }
         ),
-        "objective": Section(fields={"metric": METRIC, "goal": GOAL}, required=("metric", "goal")),
+        "objective": Section(fields={"metric": forms.METRIC, "goal": forms.GOAL}, required=("metric", "goal")),
         "search": Section(
             fields={
                 "algorithm": Choice(words=("grid", "random", "tpe", "cma-es", "nsga-ii"), settled=Settled.LATER),
-                "trials": LATER_COUNT,
-                "concurrency": LATER_COUNT,
+                "trials": forms.LATER_COUNT,
+                "concurrency": forms.LATER_COUNT,
                 "warmup": Number(whole=True, least=0, settled=Settled.LATER),
             }
         ),
         "scheduler": Section(
             fields={
                 "type": Choice(words=("asha", "hyperband", "median", "pbt"), settled=Settled.NEVER),
-                "metric": METRIC,
-                "goal": GOAL,
-                "time": PARAMETER,
-                "max": LATER_COUNT,
-                "grace": LATER_COUNT,
+                "metric": forms.METRIC,
+                "goal": forms.GOAL,
+                "time": forms.PARAMETER,
+                "max": forms.LATER_COUNT,
+                "grace": forms.LATER_COUNT,
                 "reduction": Number(above=1, settled=Settled.LATER),
-                "interval": LATER_COUNT,
+                "interval": forms.LATER_COUNT,
                 "quantile": Number(above=0, most=0.5, settled=Settled.LATER),
                 "resample": Number(least=0, most=1, settled=Settled.LATER),
             },
@@ -274,13 +210,13 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         ),
         "budget": Section(
             fields={
-                "trials": LATER_COUNT,
+                "trials": forms.LATER_COUNT,
                 "wall": Duration(settled=Settled.LATER),
                 "gpu_hours": Number(above=0, settled=Settled.LATER),
             }
         ),
         "promote": Section(fields={"select": Choice(words=("best",), settled=Settled.LATER), "refit": "refit"}),
-        "refit": Section(fields={"seeds": LATER_COUNT, "with": Section(rest=Free(), rest_name=SETTING)}),
+        "refit": Section(fields={"seeds": forms.LATER_COUNT, "with": Section(rest=Free(), rest_name=forms.SETTING)}),
     }
 )
 

@@ -8,10 +8,13 @@ _LONGEST = 60  # matching is quadratic in the word, and nobody mistypes a paragr
 
 
 def closest(word: str, allowed: Iterable[str]) -> str:
-    """The allowed name that looks most like the word, or nothing."""
-    names = list(allowed)
-    folded = {name.casefold(): name for name in reversed(names)}
-    near = difflib.get_close_matches(word[:_LONGEST].casefold(), folded, n=1, cutoff=0.6)
+    """The allowed name that looks most like the word, or nothing; of dotted names the last part decides."""
+    head, dot, tail = word[:_LONGEST].rpartition(".")
+    every = list(allowed)
+    beside = [name for name in every if name.rpartition(".")[0] == head] if dot else []
+    cut = len(head) + 1 if beside else 0
+    folded = {name[cut:].casefold(): name for name in reversed(beside or every)}
+    near = difflib.get_close_matches((tail if beside else word[:_LONGEST]).casefold(), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else ""
 
 

@@ -77,7 +77,9 @@ def _in_brackets(place: Mark, opened: Mark, text: str) -> Problem:
         closing = {"{": "}", "[": "]"}.get(bracket, "the closing bracket")
         return problem(Code.SYNTAX, f"'{bracket}' is never closed", opened, f"close it with {closing}")
     expected = text.removeprefix("did not find expected ")
-    message = f"expected {expected} inside the {bracket}...{'}' if bracket == '{' else ']'} that begins at line {opened.line}"
+    message = (
+        f"expected {expected} inside the {bracket}...{'}' if bracket == '{' else ']'} that begins at line {opened.line}"
+    )
     return problem(Code.SYNTAX, message, place, "separate the items with commas, and quote texts that hold brackets")
 
 

@@ -100,8 +100,8 @@ class FolderRecords:
     def _link_in_new_folder(self, fresh: Path, target: Path) -> bool:
         """Another process may drop the folder because it is empty, between its making and our link."""
         for _ in range(_PATIENCE):
-            make_folder(target.parent)
             with contextlib.suppress(FileNotFoundError):
+                make_folder(target.parent)
                 won = link_new(fresh, target)
                 sync_folder(target.parent)
                 return won

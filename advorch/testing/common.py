@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from advorch.components import API, AnyComponent, Component
 from advorch.errors import ErrorClass, StageFailed
-from advorch.params import AttackRef, Params
+from advorch.params import AttackRef, ModelRef, Params
 from advorch.testing.check import Check, ContractBroken, NotApplicable, demand
 
 # how many positional arguments the engine passes to what `load` returns, by family
@@ -61,6 +61,8 @@ def usable_params(component: AnyComponent) -> Params:
     if examples:
         return params.parse(examples[0])
     required = {field.alias or name: field for name, field in params.model_fields.items() if field.is_required()}
+    if not required:
+        return params.parse({})
     try:
         return params.parse({name: _stand_in(field) for name, field in required.items()})
     except ValueError as error:
@@ -78,7 +80,8 @@ def _stand_in(field: FieldInfo) -> Any:
     """A value for a required field: an attack, which checks bring themselves, or a place where nothing is."""
     attack = {"uses": "stand-in", "with": {"epsilon": 0.05}}
     inner = [field.annotation, *typing.get_args(field.annotation)]
-    value: Any = attack if AttackRef in inner else "nowhere" if str in inner else None
+    known: dict[Any, Any] = {AttackRef: attack, ModelRef: {"uses": "stand-in"}, str: "nowhere"}
+    value = next((known[kind] for kind in inner if kind in known), None)
     return [value] if typing.get_origin(field.annotation) in (tuple, list) else value
 
 

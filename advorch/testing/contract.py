@@ -13,6 +13,7 @@ _FAMILIES: Mapping[str, str] = {
     "attack": "advorch.testing.attacks",
     "objective": "advorch.testing.objectives",
     "generate": "advorch.testing.generators",
+    "evaluate": "advorch.testing.evaluations",
     "dataset": "advorch.testing.datasets",
     "model": "advorch.testing.models",
 }

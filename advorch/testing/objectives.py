@@ -41,7 +41,7 @@ def gives_one_finite_number_with_a_gradient(component: Objective[Any]) -> None:
     for step in _steps():
         loss = _loss(component, step)
         demand(loss.dim() == 0, f"returned shape {tuple(loss.shape)}, not one number")
-        demand(torch.isfinite(loss), f"the loss is {float(loss)}")
+        demand(torch.isfinite(loss), f"the loss is {loss.item()}")
         demand(loss.requires_grad, "the loss does not depend on the model")
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in step.model.parameters() if parameter.grad is not None]
@@ -51,7 +51,7 @@ def gives_one_finite_number_with_a_gradient(component: Objective[Any]) -> None:
 
 def is_the_same_under_the_same_draws(component: Objective[Any]) -> None:
     for first, second in zip(_steps(), _steps(), strict=True):
-        values = [float(_loss(component, step)) for step in (first, second)]
+        values = [_loss(component, step).item() for step in (first, second)]
         demand(values[0] == values[1], f"the same step gave {values[0]} and {values[1]}")
 
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from advorch.canonical import Json
 from advorch.events import CellFinished, CellReported, CellRetried, CellStarted, Event, RunFinished, RunStarted, Status
 from advorch.tracking.journal import Entry
 from advorch.tracking.names import flat
@@ -106,24 +105,27 @@ class Story:
         self._attempt(lambda: self._recorder.params(PIPELINE, flat(event.params)))
 
     def _cell_started(self, event: CellStarted, at: float) -> None:
-        self._open(event, at)
-        self._attempt(lambda: self._recorder.tags(event.cell, {"advorch.attempt": str(event.attempt)}))
-        self._settings(event.cell, event.params, event.inputs)
+        self._open(event, at, {"advorch.attempt": str(event.attempt)})
+        self._settings(event)
 
-    def _open(self, event: CellStarted | CellFinished, at: float) -> None:
-        tags = {"advorch.stage": event.stage, "advorch.component": event.component, "advorch.key": event.key}
-        parent = self._parent(event.cell)
-        self._recorder.open(Opening(cell=event.cell, parent=parent, name=event.cell, at=at, tags=tags))
+    def _open(self, event: CellStarted | CellFinished, at: float, extra: Mapping[str, str]) -> None:
+        """Open with all tags that are known, for it is one call; a run that is there gets them by a second."""
+        tags = {"advorch.stage": event.stage, "advorch.component": event.component, "advorch.key": event.key, **extra}
+        tags |= {f"advorch.input.{port}": digest for port, digest in digests(event.inputs).items()}
+        if self._recorder.known(event.cell):
+            self._attempt(lambda: self._recorder.tags(event.cell, tags))
+        else:
+            parent = self._parent(event.cell)
+            self._recorder.open(Opening(cell=event.cell, parent=parent, name=event.cell, at=at, tags=tags))
 
     def _parent(self, cell: str) -> str:
         above = parent_of(cell)
         return above if above and self._recorder.known(above) else PIPELINE
 
-    def _settings(self, cell: str, params: Mapping[str, Json], inputs: Mapping[str, Json]) -> None:
-        lineage = {f"advorch.input.{port}": digest for port, digest in digests(inputs).items()}
-        self._attempt(lambda: self._recorder.params(cell, flat(params)))
-        self._attempt(lambda: self._recorder.tags(cell, lineage))
-        self._attempt(lambda: self._recorder.datasets(cell, datasets(inputs, self._memory.produced)))
+    def _settings(self, event: CellStarted | CellFinished) -> None:
+        data = datasets(event.inputs, self._memory.produced)
+        self._attempt(lambda: self._recorder.params(event.cell, flat(event.params)))
+        self._attempt(lambda: self._recorder.datasets(event.cell, data))
 
     def _reports(self, entries: Sequence[Entry]) -> None:
         points: dict[str, list[Point]] = {}
@@ -137,8 +139,8 @@ class Story:
 
     def _cell_finished(self, event: CellFinished, at: float) -> None:
         if not self._recorder.known(event.cell):
-            self._open(event, at - event.seconds)
-        self._settings(event.cell, event.params, event.inputs)
+            self._open(event, at - event.seconds, {})
+        self._settings(event)
         step = self._memory.steps.get(event.cell, 0)
         final = [Point(name, value, step, at) for name, value in event.metrics.items()]
         self._attempt(lambda: self._recorder.points(event.cell, final))

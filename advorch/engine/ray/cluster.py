@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from advorch.engine.scratch import new_folder, sweep
 from advorch.errors import InfrastructureError
 
 PREFIX = "adv-"
@@ -106,8 +107,8 @@ class Cluster:
     def _private_folder(self) -> Path:
         # Ray's socket paths must fit in 107 bytes and its own folders are world-writable, so: short, and 0700.
         short = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108  0700 below
-        _sweep(short)
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=short))
+        sweep(PREFIX, short)
+        folder = new_folder(PREFIX, short)
         self._undo.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
@@ -131,24 +132,6 @@ def _scratch_of_workers(folder: Path) -> Iterator[None]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = before
-
-
-def _sweep(parent: Path) -> None:
-    """Remove folders of our own whose driver was killed."""
-    for folder in parent.glob(f"{PREFIX}*-*"):
-        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if folder.stat().st_uid == os.getuid() and pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _whole(amount: float | None) -> int | None:

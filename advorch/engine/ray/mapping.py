@@ -4,7 +4,7 @@ from collections import Counter, deque
 from typing import Any
 
 from advorch.engine.bench import chunk_count, chunk_name
-from advorch.engine.inline import check_interrupted
+from advorch.engine.inline import check_interrupted, until_whole
 from advorch.engine.ray.calls import Call, is_loss
 from advorch.engine.ray.crew import Crew
 from advorch.engine.ray.pool import Worker
@@ -26,9 +26,7 @@ class MapRun:
     def run(self) -> Produced:
         """Whatever happens, every worker goes back or goes."""
         try:
-            count, size = self._on_one("count")
-            self._spread(count, size)
-            produced: Produced = self._on_one("reduce")
+            produced = until_whole(self._crew.control, self._spread, lambda: self._on_one("reduce"))
         finally:
             for worker, _ in self._flying.values():
                 self._crew.pool.discard(worker)
@@ -50,7 +48,8 @@ class MapRun:
                 return result
         raise AssertionError("unreachable: the last attempt raises")
 
-    def _spread(self, count: int, size: int) -> None:
+    def _spread(self) -> None:
+        count, size = self._on_one("count")
         crew, committed, total = self._crew, self._crew.control.committed(), chunk_count(count, size)
         self._todo.extend(index for index in range(total) if chunk_name(index) not in committed)
         while self._todo or self._flying:

@@ -38,7 +38,7 @@ class Rules:
 
 
 def play(match: Match, data: Data, rules: Rules, report: Report, gang: Gang | None = None) -> dict[str, float]:
-    """Play to the end from wherever the match stands; `report(step, losses, keep)` hears of it. Returns the last losses.
+    """Play to the end from wherever the match stands and return the last losses; `report(step, losses, keep)` listens.
 
     Random numbers are a function of (seed, rank, step): a resumed match draws what the undisturbed one drew.
     """

@@ -3,12 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from advorch.kit.adversary.averaging import Ema
 from advorch.kit.adversary.game import Game
+from advorch.kit.adversary.generator import draw
 
 
 class Match:
@@ -58,13 +58,10 @@ class Match:
             finally:
                 module.train()
 
-    @torch.no_grad()
     def sample(self, count: int, seed: int, batch: int = 1024) -> Tensor:
         """Draw from the result, on the CPU; the same for the same seed and batch."""
-        rng = torch.Generator(self.device).manual_seed(seed)
         with self.result():
-            sizes = [min(batch, count - start) for start in range(0, count, batch)]
-            return torch.cat([self.game.sample(size, rng).cpu() for size in sizes])
+            return draw(self.game, count, seed, device=self.device, batch=batch)
 
 
 def _trainable(module: nn.Module) -> list[nn.Parameter]:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from advorch.kit.evaluation.statistics import Proportion
 
@@ -48,8 +49,9 @@ def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proporti
     width = 0.8 / max(1, len(series))
     for place, (name, values) in enumerate(series.items()):
         _bars(axes, [index + (place + 0.5) * width - 0.4 for index in range(len(labels))], values, width, name, place)
-    turned = {"rotation": 30, "ha": "right"} if sum(len(label) for label in labels) > _WIDE else {}
-    axes.set_xticks(range(len(labels)), [plain(label) for label in labels], **turned)
+    axes.set_xticks(range(len(labels)), [plain(label) for label in labels])
+    if sum(len(label) for label in labels) > _WIDE:
+        axes.tick_params(axis="x", rotation=30)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("accuracy")
     axes.set_xlabel(axis)
@@ -98,7 +100,9 @@ def scatter(groups: Mapping[str, Tensor]) -> bytes:
     figure = new_figure(width=5.0, height=4.6)
     axes = figure.add_subplot()
     for place, (name, points) in enumerate(groups.items()):
-        axes.scatter(points[:, 0].tolist(), points[:, 1].tolist(), s=4, alpha=0.5, label=plain(name), color=_COLOURS[place])
+        axes.scatter(
+            points[:, 0].tolist(), points[:, 1].tolist(), s=4, alpha=0.5, label=plain(name), color=_COLOURS[place]
+        )
     axes.set_aspect("equal", adjustable="datalim")
     figure.legend(loc="outside upper center", ncols=len(groups), frameon=False)
     return png(figure)
@@ -132,18 +136,23 @@ def comparison_grid(clean: Tensor, changed: Tensor, titles: Sequence[str], box: 
 
 
 def sheet(samples: Tensor, box: tuple[float, float], columns: int = 8) -> bytes:
-    """Samples side by side."""
+    """Samples side by side, in rows."""
     low, high = box
-    lines = -(-len(samples) // columns)
-    figure = new_figure(width=columns, height=max(1, lines))
-    for place, image in enumerate((samples - low) / (high - low)):
-        axes = figure.add_subplot(lines, columns, place + 1)
-        axes.imshow(_pixels(image), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
-        axes.set_axis_off()
+    tiles = [_framed((sample - low) / (high - low)) for sample in samples]
+    tiles += [torch.ones_like(tiles[0])] * (-len(tiles) % columns)
+    lines = [torch.cat(tiles[start : start + columns], dim=-1) for start in range(0, len(tiles), columns)]
+    figure = new_figure(width=0.7 * columns, height=0.7 * len(lines))
+    axes = figure.add_subplot()
+    axes.imshow(_pixels(torch.cat(lines, dim=-2)), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+    axes.set_axis_off()
     return png(figure)
 
 
-def _pixels(image: Tensor) -> "object":
+def _framed(image: Tensor) -> Tensor:
+    return torch.nn.functional.pad(image.detach().cpu(), (1, 1, 1, 1), value=1.0)
+
+
+def _pixels(image: Tensor) -> "NDArray[Any]":
     flat = image.detach().to("cpu", torch.float64).clamp(0, 1)
     if flat.dim() == 3 and flat.shape[0] == 1:
         flat = flat[0]

@@ -36,7 +36,7 @@ def render(
 def shown(value: Value) -> str:
     """A value as a reader wants it: four digits after the point, nothing where nothing was measured."""
     if value is None:
-        return "–"
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -79,7 +79,7 @@ def worst_case(correct: Sequence[Tensor]) -> Tensor:
 def paired_difference(first: Tensor, second: Tensor, confidence: float = 0.95) -> tuple[float, Interval]:
     """Accuracy of `first` minus that of `second` on the same samples, with Bonett and Price's adjusted Wald interval.
 
-    Bonett and Price 2012: the discordant shares get one more sample each, of n + 2, which keeps the coverage at small n.
+    Bonett and Price 2012: one more sample for each discordant share, of n + 2, keeps the coverage at small n.
     """
     n = first.numel()
     gained, lost = int((first & ~second).sum()), int((second & ~first).sum())

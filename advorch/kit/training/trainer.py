@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +98,7 @@ class Trainer:
         ranks, meter = self.place.ranks, Meter(self.place.device)
         torch.manual_seed(derive(self.seeds.stream("epoch"), number, ranks.rank))
         self.model.train()
-        permutation = order(self.seeds.stream("order"), number, len(self._data))
+        permutation = order(self.seeds.stream("order"), number, len(self._data)).to(self._data.x.device)
         for position, share in enumerate(shares(permutation, self.settings.batch, ranks)):
             step = self._prepare(number, (number - 1) * self._steps + position, share)
             self._update(step, meter)
@@ -144,9 +146,15 @@ class Trainer:
 
     def _wrap(self, objective: Objective) -> nn.Module:
         module = LossModule(self.model, objective, self.settings.precision, self.place.device)
-        if self.place.ranks.size == 1:
-            return module
-        return DistributedDataParallel(module, broadcast_buffers=False)
+        return module if self.place.ranks.size == 1 else distributed(module)
+
+
+def distributed(module: nn.Module) -> DistributedDataParallel:
+    """The module with averaged gradients; running statistics are averaged once an epoch, not at every forward pass."""
+    known = signature(DistributedDataParallel.__init__).parameters
+    switch = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # renamed in torch 2.13
+    options: dict[str, Any] = {switch: False}
+    return DistributedDataParallel(module, **options)
 
 
 _RESIDENT = 4 << 30

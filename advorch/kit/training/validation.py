@@ -1,5 +1,7 @@
 """Accuracy on held-out samples, clean and under attack; each rank judges its share."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 
@@ -20,15 +22,15 @@ class Validator:
 
     def measure(self, model: nn.Module, ranks: Ranks) -> dict[str, float]:
         """`clean_accuracy`, and `robust_accuracy` where there is an attack: right before it and after it."""
-        place = next(model.parameters())
-        counts = torch.zeros(2, dtype=torch.float64, device=place.device)
+        place = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device
+        counts = torch.zeros(2, dtype=torch.float64, device=place)
         modes = [(part, part.training) for part in model.modules()]
         model.eval()
         try:
             share = self._data.take(ranks.share(len(self._data)))
             for start in range(0, len(share), self._batch):
                 batch = share.take(slice(start, start + self._batch))
-                counts += self._count(model, batch.to(str(place.device)))
+                counts += self._count(model, batch.to(str(place)))
         finally:
             for part, training in modes:
                 part.training = training

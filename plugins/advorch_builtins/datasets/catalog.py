@@ -1,7 +1,5 @@
 """Datasets by name: parameters and files are told here, nothing heavy is imported."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,6 +18,7 @@ from advorch.api import (
     expand,
     hookimpl,
 )
+from advorch_builtins.datasets.listing import cifar10_files, cifar100_files, idx_files, image_files, signs_files
 
 Size = Annotated[int, Field(ge=1, description="images are resized to so many pixels a side")]
 
@@ -155,60 +154,6 @@ def _sentences() -> DatasetFn[SentencesParams]:
     return load
 
 
-IDX_STEMS = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
-CIFAR10_FILES = {"train": tuple(f"data_batch_{part}.bin" for part in range(1, 6)), "test": ("test_batch.bin",)}
-CIFAR100_FILES = {"train": ("train.bin",), "test": ("test.bin",)}
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".bmp", ".webp", ".tif", ".tiff"})
-
-
-def packed(path: Path) -> Path:
-    """The file itself, or its gzipped twin where only that is there."""
-    twin = path.with_name(f"{path.name}.gz")
-    return twin if twin.exists() and not path.exists() else path
-
-
-def inner(root: Path, *folders: str) -> Path:
-    """The folder below root that an unpacked archive makes, or root itself."""
-    return next((root / folder for folder in folders if (root / folder).is_dir()), root)
-
-
-def _idx_files(params: FolderParams) -> Sequence[Path]:
-    return [packed(expand(params.root) / stem) for stems in IDX_STEMS.values() for stem in stems]
-
-
-def _cifar10_files(params: FolderParams) -> Sequence[Path]:
-    root = inner(expand(params.root), "cifar-10-batches-bin")
-    return [root / name for names in CIFAR10_FILES.values() for name in names]
-
-
-def _cifar100_files(params: FolderParams) -> Sequence[Path]:
-    root = inner(expand(params.root), "cifar-100-binary")
-    return [root / name for names in CIFAR100_FILES.values() for name in names]
-
-
-def signs_root(root: Path) -> Path:
-    """The folder that holds the class folders, wherever in the unpacked archive `root` points."""
-    return inner(root, "Final_Training/Images", "GTSRB/Final_Training/Images", "GTSRB/Training")
-
-
-def _signs_files(params: SignsParams) -> Sequence[Path]:
-    root = signs_root(expand(params.root))
-    return sorted([*root.glob("*/*.ppm"), *root.glob("*/GT-*.csv")]) or [root]
-
-
-def _image_files(params: ImageFolderParams) -> Sequence[Path]:
-    root = expand(params.root)
-    images = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES) or [root]
-    return [*images, expand(params.classes)] if params.classes else images
-
-
-def _sentence_files(params: SentencesParams) -> Sequence[Path]:
-    return [expand(params.root) / name for name in (*params.train, *params.test)]
-
-
 DIGITS = Dataset(
     name="digits",
     summary="1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; every fifth is test",
@@ -241,42 +186,42 @@ MNIST = Dataset(
     summary="70,000 handwritten digits of 28x28 pixels (IDX files, gzipped or not)",
     params=FolderParams,
     load=_mnist,
-    files=_idx_files,
+    files=lambda params: idx_files(expand(params.root)),
 )
 FASHION_MNIST = Dataset(
     name="fashion-mnist",
     summary="70,000 articles of clothing of 28x28 pixels (IDX files, gzipped or not)",
     params=FolderParams,
     load=_fashion_mnist,
-    files=_idx_files,
+    files=lambda params: idx_files(expand(params.root)),
 )
 CIFAR10 = Dataset(
     name="cifar10",
     summary="60,000 colour images of 32x32 pixels in 10 classes (binary version)",
     params=FolderParams,
     load=_cifar10,
-    files=_cifar10_files,
+    files=lambda params: cifar10_files(expand(params.root)),
 )
 CIFAR100 = Dataset(
     name="cifar100",
     summary="60,000 colour images of 32x32 pixels in 100 classes (binary version)",
     params=FolderParams,
     load=_cifar100,
-    files=_cifar100_files,
+    files=lambda params: cifar100_files(expand(params.root)),
 )
 GTSRB = Dataset(
     name="gtsrb",
     summary="German traffic signs in 43 classes; frames of one physical sign stay in one split",
     params=SignsParams,
     load=_gtsrb,
-    files=_signs_files,
+    files=lambda params: signs_files(expand(params.root)),
 )
 IMAGE_FOLDER = Dataset(
     name="image-folder",
     summary="your own images, one subfolder a class",
     params=ImageFolderParams,
     load=_image_folder,
-    files=_image_files,
+    files=lambda params: image_files(expand(params.root), expand(params.classes) if params.classes else None),
 )
 SENTENCES = Dataset(
     name="sentences",
@@ -284,7 +229,7 @@ SENTENCES = Dataset(
     params=SentencesParams,
     load=_sentences,
     box=None,
-    files=_sentence_files,
+    files=lambda params: [expand(params.root) / name for name in (*params.train, *params.test)],
 )
 
 

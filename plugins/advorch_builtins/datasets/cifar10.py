@@ -2,8 +2,9 @@
 
 from advorch.api import expand
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import CIFAR10_FILES, FolderParams, inner
+from advorch_builtins.datasets.catalog import FolderParams
 from advorch_builtins.datasets.cifar import load_rows
+from advorch_builtins.datasets.listing import CIFAR10_FILES, cifar10_root
 from advorch_builtins.datasets.reading import check_split
 
 _CLASSES = (
@@ -14,5 +15,5 @@ _WHERE = "unpack the binary version of CIFAR-10 (data_batch_1.bin to data_batch_
 
 def load(params: FolderParams, split: str) -> Data:
     """One split."""
-    root = inner(expand(params.root), "cifar-10-batches-bin")
+    root = cifar10_root(expand(params.root))
     return load_rows([root / name for name in CIFAR10_FILES[check_split(split)]], 1, _CLASSES, _WHERE)

@@ -2,8 +2,9 @@
 
 from advorch.api import expand
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import CIFAR100_FILES, FolderParams, inner
+from advorch_builtins.datasets.catalog import FolderParams
 from advorch_builtins.datasets.cifar import load_rows
+from advorch_builtins.datasets.listing import CIFAR100_FILES, cifar100_root
 from advorch_builtins.datasets.reading import check_split
 
 _CLASSES = (
@@ -23,5 +24,5 @@ _WHERE = "unpack the binary version of CIFAR-100 (train.bin, test.bin) into `roo
 
 def load(params: FolderParams, split: str) -> Data:
     """One split; a row has its coarse label first and its fine label, which is ours, second."""
-    root = inner(expand(params.root), "cifar-100-binary")
+    root = cifar100_root(expand(params.root))
     return load_rows([root / name for name in CIFAR100_FILES[check_split(split)]], 2, _CLASSES, _WHERE)

@@ -11,7 +11,8 @@ import torch
 
 from advorch.api import expand
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import SignsParams, signs_root
+from advorch_builtins.datasets.catalog import SignsParams
+from advorch_builtins.datasets.listing import signs_root
 from advorch_builtins.datasets.pictures import read_pictures
 from advorch_builtins.datasets.reading import check_split, image_data, malformed, missing
 

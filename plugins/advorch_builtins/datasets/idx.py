@@ -7,7 +7,7 @@ import numpy as np
 
 from advorch.api import expand
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import IDX_STEMS, packed
+from advorch_builtins.datasets.listing import IDX_STEMS, packed
 from advorch_builtins.datasets.reading import Bytes, check_split, image_data, malformed, read_bytes
 
 

@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from advorch.api import expand
+from advorch.api import Seeds, expand
 from advorch.kit.data import Data
-from advorch.seeds import derive
-from advorch_builtins.datasets.catalog import IMAGE_SUFFIXES, ImageFolderParams
+from advorch_builtins.datasets.catalog import ImageFolderParams
+from advorch_builtins.datasets.listing import IMAGE_SUFFIXES
 from advorch_builtins.datasets.pictures import read_pictures
 from advorch_builtins.datasets.reading import check_split, malformed, missing, read_bytes
 
+_NAMES = Seeds(0)
 _WHERE = "put images into root/train/CLASS/ and root/test/CLASS/, or into root/CLASS/ to have them split"
 
 
@@ -66,5 +67,5 @@ def find_images(folder: Path, names: Sequence[str]) -> Iterator[tuple[Path, int]
 
 def in_split(path: Path, share: float, split: str) -> bool:
     """Whether a file belongs to the split: decided by its own name, whatever else lies beside it."""
-    held_out = derive("image-folder", path.parent.name, path.name) < share * 2**63
+    held_out = _NAMES.stream(f"{path.parent.name}/{path.name}") < share * 2**63
     return held_out == (split == "test")

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from advorch.api import Seeds
 from advorch.kit.data import Data
-from advorch.seeds import derive
 from advorch_builtins.datasets.catalog import PlaneParams
 from advorch_builtins.datasets.reading import check_split
 
@@ -17,10 +17,10 @@ Make = Callable[[int, int], tuple[Floats, npt.NDArray[np.int64]]]
 
 def planar(name: str, params: PlaneParams, split: str, make: Make) -> Data:
     """Points from `make(count, seed)`, in the plane or embedded."""
-    count = params.n if check_split(split) == "train" else params.n_test
-    points, labels = make(count, derive(params.seed, name, split) % 2**32)
+    count, seeds = params.n if check_split(split) == "train" else params.n_test, Seeds(params.seed)
+    points, labels = make(count, seeds.stream(f"{name}/{split}") % 2**32)
     if params.dimensions > 2:
-        points = points @ plane(params.dimensions, derive(params.seed, name, "plane"))
+        points = points @ plane(params.dimensions, seeds.stream(f"{name}/plane"))
     y = torch.from_numpy(labels).long()
     return Data(x=torch.from_numpy(points).float(), y=y, ids=torch.arange(count), classes=("first", "second"))
 

@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from advorch.api import Seeds
 from advorch.kit.data import Data
-from advorch.seeds import derive
 from advorch_builtins.datasets.catalog import RingParams
 from advorch_builtins.datasets.reading import check_split
 
@@ -13,7 +13,7 @@ from advorch_builtins.datasets.reading import check_split
 def load(params: RingParams, split: str) -> Data:
     """One split; the modes take turns, so each has its share to within one point."""
     count = params.n if check_split(split) == "train" else params.n_test
-    rng = torch.Generator().manual_seed(derive(params.seed, "ring", split))
+    rng = torch.Generator().manual_seed(Seeds(params.seed).stream(f"ring/{split}"))
     y = torch.arange(count) % params.modes
     angle = y * (2 * math.pi / params.modes)
     centre = params.radius * torch.stack([angle.cos(), angle.sin()], 1)

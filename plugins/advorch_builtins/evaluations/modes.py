@@ -78,7 +78,9 @@ def _figures(subject: Subject) -> dict[str, bytes]:
 
 
 def _notes(count: int, found: Coverage, floor: float) -> list[str]:
-    notes = [f"Wasserstein distances are of {count} against {count} samples; compare them with the floor ({floor:.4f})."]
+    notes = [
+        f"Wasserstein distances are of {count} against {count} samples; compare them with the floor ({floor:.4f})."
+    ]
     if found.divergence is None:
         notes.append("No sample is of high quality, so their histogram has no divergence.")
     return notes

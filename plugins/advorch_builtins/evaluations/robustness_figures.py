@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import torch
-
 from advorch.kit.data import Data
 from advorch.kit.evaluation import figures as draw
 from advorch.kit.evaluation.statistics import Proportion, confusion, proportion
-from advorch_builtins.evaluations.verdicts import Duel, Standing, worst_of
+from advorch_builtins.evaluations.verdicts import Standing, worst_of
 
 _MANY_CLASSES = 50
 
@@ -32,7 +30,9 @@ def figures(found: Sequence[Standing], data: Data, examples: int) -> dict[str, C
 def _clean_and_robust(found: Sequence[Standing]) -> bytes:
     clean = [proportion(standing.correct) for standing in found]
     worst = [case.accuracy if (case := worst_of(standing.own)) else None for standing in found]
-    series = {"clean": clean, "worst case over attacks": worst} if any(worst) else {"clean": clean}
+    series: dict[str, Sequence[Proportion | None]] = {"clean": clean}
+    if any(worst):
+        series["worst case over attacks"] = worst
     return draw.accuracy_bars([standing.model.label for standing in found], series, "model")
 
 
@@ -65,9 +65,8 @@ def _samples(standing: Standing, data: Data, examples: int) -> bytes:
     duel = next((duel for duel in standing.own if standing.fooled_by(duel).any()), standing.own[0])
     fooled = standing.fooled_by(duel)
     chosen = (fooled if fooled.any() else duel.covered).nonzero().flatten()[:examples]
-    return draw.comparison_grid(data.x[chosen], changed(duel, data, chosen), _titles(standing, duel, data, chosen), _box(data))
-
-
-def _titles(standing: Standing, duel: Duel, data: Data, chosen: torch.Tensor) -> list[str]:
+    clean, changed = data.x[chosen], duel.set.samples.adversarial[duel.position[chosen]]
     before, after = standing.clean[chosen].tolist(), duel.predicted[chosen].tolist()
-    return [f"{data.classes[first]} to {data.classes[second]}" for first, second in zip(before, after, strict=True)]
+    titles = [f"{data.classes[first]} to {data.classes[second]}" for first, second in zip(before, after, strict=True)]
+    box = data.box or (float(clean.min()), float(clean.max()))
+    return draw.comparison_grid(clean, changed, titles, box)

@@ -13,8 +13,8 @@ _ACCURACY = (
 )  # fmt: skip
 _CAPTION = (
     "Low and high are Wilson's 95% interval. Clean accuracy is that of the same samples. Distances are of the samples "
-    "that were fooled. Samples outside of the ball or the box do not count as fooled. Agreement is with the predictions "
-    "that the attack recorded; unconfirmed are the successes it claims and this evaluation denies."
+    "that were fooled. Samples outside of the ball or the box do not count as fooled. Agreement is with the "
+    "predictions that the attack recorded; unconfirmed are the successes it claims and this evaluation denies."
 )
 
 
@@ -66,7 +66,10 @@ def _by_threat(duels: Sequence[Duel]) -> dict[str, list[Duel]]:
 
 
 def _by_class(found: Sequence[Standing], classes: Sequence[str]) -> Table:
-    columns = ("model", "class", "samples", "clean accuracy", "low", "high", "attacked", "robust accuracy", "low", "high")
+    columns = (
+        "model", "class", "samples", "clean accuracy", "clean low", "clean high",
+        "attacked", "robust accuracy", "robust low", "robust high",
+    )  # fmt: skip
     rows = tuple(row for standing in found for row in _class_rows(standing, classes))
     return Table(columns, rows, "Robust accuracy is the worst case over the attacks that were made for the model.")
 

@@ -23,13 +23,20 @@ class Duel:
 
     set: SubjectSet
     own: bool
-    covered: Tensor
+    position: Tensor
     predicted: Tensor
     withstood: Tensor
     inside: Tensor
     distance: Tensor
-    claimed: Tensor
-    claimed_success: Tensor
+
+    @property
+    def covered(self) -> Tensor:
+        """Which samples the set has an adversarial for."""
+        return self.position >= 0
+
+    def recorded(self, column: Tensor) -> Tensor:
+        """What the set itself says, of the samples that it covers."""
+        return column[self.position[self.covered]]
 
     @property
     def accuracy(self) -> Proportion:
@@ -44,12 +51,12 @@ class Duel:
     @property
     def agreement(self) -> Proportion:
         """Predictions that are what the attack said they were."""
-        return proportion((self.predicted == self.claimed)[self.covered])
+        return proportion(self.predicted[self.covered] == self.recorded(self.set.samples.adversarial_prediction))
 
     @property
     def unconfirmed(self) -> int:
         """Successes that the attack claims and the model, or the ball, denies."""
-        return int((self.covered & self.claimed_success & self.withstood).sum())
+        return int((self.withstood[self.covered] & self.recorded(self.set.samples.success)).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,29 +163,30 @@ def standings(subject: Subject, rows: Mapping[str, Tensor]) -> list[Standing]:
 
 def _standing(subject: Subject, rows: Mapping[str, Tensor], place: int) -> Standing:
     model, y, clean = subject.models[place], subject.data.y, rows[f"clean/{place}"]
-    duels = []
-    for number, item in enumerate(subject.adversarials):
-        position, inside = rows[f"position/{number}"], rows[f"inside/{number}"]
-        covered, predicted = position >= 0, rows[f"predicted/{place}/{number}"]
-        source = position.clamp(min=0)
-        duels.append(
-            Duel(
-                set=item,
-                own=item.made_for(model),
-                covered=covered,
-                predicted=predicted,
-                withstood=covered & (clean == y) & ((predicted == y) | ~inside),
-                inside=inside,
-                distance=rows[f"distance/{number}"],
-                claimed=item.samples.adversarial_prediction[source],
-                claimed_success=item.samples.success[source],
-            )
-        )
-    return Standing(model=model, classes=len(subject.data.classes), y=y, clean=clean, duels=tuple(duels))
+    duels = tuple(_duel(subject, rows, place, number) for number in range(len(subject.adversarials)))
+    return Standing(model=model, classes=len(subject.data.classes), y=y, clean=clean, duels=duels)
+
+
+def _duel(subject: Subject, rows: Mapping[str, Tensor], place: int, number: int) -> Duel:
+    item, y, clean = subject.adversarials[number], subject.data.y, rows[f"clean/{place}"]
+    position, inside, predicted = (
+        rows[f"position/{number}"],
+        rows[f"inside/{number}"],
+        rows[f"predicted/{place}/{number}"],
+    )
+    return Duel(
+        set=item,
+        own=item.made_for(subject.models[place]),
+        position=position,
+        predicted=predicted,
+        withstood=(position >= 0) & (clean == y) & ((predicted == y) | ~inside),
+        inside=inside,
+        distance=rows[f"distance/{number}"],
+    )
 
 
 def _check_labels(data: Data) -> None:
-    if len(data.y) and not (0 <= int(data.y.min()) and int(data.y.max()) < len(data.classes)):
+    if bool(((data.y < 0) | (data.y >= len(data.classes))).any()):
         raise StageFailed("robustness needs data with a class for every sample", error_class=ErrorClass.USER)
 
 

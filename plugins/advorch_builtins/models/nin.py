@@ -6,7 +6,6 @@ from advorch.api import Signature
 from advorch_builtins.models.catalog import NinParams
 from advorch_builtins.models.parts import centred, class_count, image_shape
 
-
 _STD = 0.05  # of the initial weights, as in the authors' configuration
 
 

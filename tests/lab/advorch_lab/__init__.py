@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from advorch.api import ArtifactType, Components, Kind, Location, Params, Port, Stage, StageFn, hookimpl
+from advorch.api import ArtifactType, Components, Kind, Params, Port, Stage, StageFn, hookimpl
 
 
 class WalkParams(Params):
@@ -13,10 +13,10 @@ class WalkParams(Params):
     steps: int = 3
     start: float = 0.0
     pause: Annotated[float, Field(description="seconds a step")] = 0.0
-    diary: Annotated[Location, Field(description="a file that gets a line for every step computed")] = ""
+    diary: Annotated[str, Field(description="a file that gets a line for every step computed")] = ""
     trouble: Literal["none", "user", "oom", "nan", "lost", "hang", "interrupt"] = "none"
     at: int = 2
-    once: Annotated[Location, Field(description="trouble only while this file is missing, and then made")] = ""
+    once: Annotated[str, Field(description="trouble only while this file is missing, and then made")] = ""
 
 
 class NoParams(Params):

@@ -95,7 +95,7 @@ def test_a_loss_that_is_not_finite_ends_the_game_by_name(new_game: NewGame, ring
     game = new_game()
     broken = replace(game.player("generator"), loss=lambda turn: game.sample(4, turn.rng).sum() * float("nan"))
     game = replace(game, players=(game.player("critic"), broken))
-    with pytest.raises(StageFailed, match="generator_loss.* not finite") as caught:
+    with pytest.raises(StageFailed, match=r"generator_loss.* not finite") as caught:
         play(Match(game, "cpu"), ring(32, 0), Rules(steps=5, batch=8, seed=0, report_every=1), silent)
     assert caught.value.error_class is ErrorClass.NAN
 

@@ -49,7 +49,14 @@ def test_the_stream_is_splitmix64_from_a_hashed_key(sample: int) -> None:
 
 def test_every_part_of_the_key_matters() -> None:
     base = draws(1).uniform((8,), like=DOUBLE)
-    others = [draws(2), draws(1, seed=8), draws(1).fork("a"), draws(1).fork(0), draws(1).fork("0"), draws(1).fork("a").fork("b")]
+    others = [
+        draws(2),
+        draws(1, seed=8),
+        draws(1).fork("a"),
+        draws(1).fork(0),
+        draws(1).fork("0"),
+        draws(1).fork("a").fork("b"),
+    ]
     drawn = [other.uniform((8,), like=DOUBLE) for other in others]
     assert all(not torch.isclose(base, each).any() for each in drawn)
     assert len({tuple(each.flatten().tolist()) for each in drawn}) == len(others)

@@ -230,7 +230,10 @@ def step_at(gradient: Tensor, x: Tensor, norm: Norm, epsilon: float) -> Step:
 
 def test_directions_have_length_one_or_none() -> None:
     x = torch.full((3, 2, 5), 0.5)
-    gradient = torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 1e-30, 0.0])[:, None, None]
+    gradient = (
+        torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([1.0, 1e-30, 0.0])[:, None, None]
+    )
     for norm, direction, order in ((Norm.L2, unit_l2, 2), (Norm.L1, sparse_l1(0.3), 1), (Norm.L1, corner_l1, 1)):
         step = direction(step_at(gradient, x, norm, 0.4)).flatten(1)
         assert torch.linalg.vector_norm(step, order, dim=1).tolist() == pytest.approx([1, 1, 0], abs=1e-5)

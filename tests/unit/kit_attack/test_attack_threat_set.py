@@ -17,14 +17,18 @@ BALLS = [Norm.LINF, Norm.L2, Norm.L1]
 BOX = (0.0, 1.0)
 
 
-def points(count: int = 40, size: int = 9, *, spread: float = 1.0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+def points(
+    count: int = 40, size: int = 9, *, spread: float = 1.0, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor]:
     """Clean samples with zeros and ones in them, and points somewhere around."""
     generator = torch.Generator().manual_seed(size)
     x = (torch.rand(count, size, generator=generator, dtype=torch.float64) * 1.4 - 0.2).clamp(0, 1).to(dtype)
     return x, x + spread * torch.randn(count, size, generator=generator, dtype=torch.float64).to(dtype)
 
 
-def reference(x: np.ndarray, z: np.ndarray, norm: Norm, epsilon: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def reference(
+    x: np.ndarray, z: np.ndarray, norm: Norm, epsilon: float, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
     """The projection of one sample by its optimality conditions, solved with Brent's method."""
     step = z - x
 

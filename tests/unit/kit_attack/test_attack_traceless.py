@@ -55,9 +55,14 @@ def test_nothing_is_left_behind(patient: nn.Module, mode: str, seed: int | None)
 
 def test_nothing_is_left_behind_by_an_error(patient: nn.Module) -> None:
     before = everything(patient)
-    with pytest.raises(ZeroDivisionError), untouched(patient):
-        disturb(patient)
-        raise ZeroDivisionError
+
+    def disturb_and_fail() -> None:
+        with untouched(patient):
+            disturb(patient)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        disturb_and_fail()
     assert everything(patient) == before
 
 

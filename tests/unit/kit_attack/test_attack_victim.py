@@ -1,3 +1,4 @@
+import math
 import pickle
 
 import pytest
@@ -149,3 +150,20 @@ def test_margin_with_two_classes_and_negative_logits() -> None:
     """Masking by multiplication, as torchattacks' C&W does it, would report 0 here."""
     logits = torch.tensor([[-5.0, -3.0], [-1.0, -4.0]])
     assert margin(logits, torch.tensor([1, 1])).tolist() == [-2.0, 3.0]
+
+
+def test_cross_entropy_is_everybodys_function() -> None:
+    logits = (8 * torch.randn(300, 5, dtype=torch.float64)).requires_grad_()
+    y = torch.arange(300) % 5
+    usual = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    assert torch.allclose(cross_entropy(logits, y), usual, rtol=1e-10, atol=1e-14)
+    ours, theirs = (torch.autograd.grad(value.sum(), logits)[0] for value in (cross_entropy(logits, y), usual))
+    assert torch.allclose(ours, theirs, rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("gap", [10.0, 20.0, 60.0])
+def test_cross_entropy_has_a_gradient_where_the_model_is_certain(gap: float) -> None:
+    logits = torch.tensor([[0.0, gap]], requires_grad=True)
+    y = torch.tensor([1])
+    gradient = torch.autograd.grad(cross_entropy(logits, y).sum(), logits)[0]
+    assert gradient[0].tolist() == pytest.approx([math.exp(-gap), -math.exp(-gap)], rel=1e-3, abs=0)

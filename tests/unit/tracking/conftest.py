@@ -34,7 +34,7 @@ def story() -> list[Event]:
     bad = {"cell": "bad", "stage": "bad", "component": "train/erm", "key": "k-bad"}
     return [
         RunStarted(
-            run=RUN, pipeline="mnist", file="/p/f.yaml", profile="quick", executor="inline", storage="", version="0.1.0",
+            run=RUN, pipeline="mnist", file="/p/f.yaml", profile="quick", executor="inline", storage="", version="0",
             params={"epsilon": 0.3, "deep": {"x": [1, 2]}}, cells=("plain", attack["cell"], "robust", "bad", "late"),
         ),
         CellFinished(

@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 
 
 def started(cell: str, attempt: int = 1) -> CellStarted:
-    return CellStarted(cell=cell, stage=cell.split("[")[0], component="attack/pgd", key="k", attempt=attempt)
+    return CellStarted(cell=cell, stage=cell.partition("[")[0], component="attack/pgd", key="k", attempt=attempt)
 
 
 def finished(cell: str, status: Status, **details: object) -> CellFinished:
@@ -113,9 +113,7 @@ def test_quiet_says_what_failed_and_nothing_else() -> None:
         (io.StringIO(), {}, LineConsole),
     ],
 )
-def test_bars_only_on_a_terminal_that_can(
-    stream: io.StringIO, environment: dict[str, str], kind: type[object]
-) -> None:
+def test_bars_only_on_a_terminal_that_can(stream: io.StringIO, environment: dict[str, str], kind: type[object]) -> None:
     assert type(open_console(stream, environment)) is kind
 
 

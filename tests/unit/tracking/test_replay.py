@@ -1,6 +1,7 @@
 """The replay: at least once and in order, whatever the other side does."""
 
 import copy
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -185,10 +186,12 @@ def test_killed_at_any_call_and_told_again_is_as_if_nothing_happened(
     tmp_path: Path, make_run: MakeRun, events: list[Event], library: Any
 ) -> None:
     smooth = Ledger()
-    tell(make_run(tmp_path / "smooth", events), smooth, library)
+    written = make_run(tmp_path / "smooth", events)
+    tell(written, smooth, library)
+    (written / CURSOR_FILE).unlink()
     for killed in range(1, smooth.calls + 1):
         ledger = Ledger()
-        folder = make_run(tmp_path / str(killed), events)
+        folder = shutil.copytree(written, tmp_path / str(killed))
         ledger.fail = lambda call, name, killed=killed: KeyboardInterrupt() if call == killed else None
         with pytest.raises(KeyboardInterrupt):
             tell(folder, ledger, library)

@@ -1,0 +1,50 @@
+"""Temporary folders that carry their owner's process id, so that those of the dead can be swept away."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PREFIX = "advorch-"
+
+
+def new_folder(prefix: str = PREFIX, parent: Path | None = None) -> Path:
+    """A private folder of this process."""
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for as long as it is needed."""
+    folder = new_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(prefix: str = PREFIX, parent: Path | None = None) -> None:
+    """Remove folders of this user whose process is gone."""
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{prefix}*-*"):
+        pid = folder.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdigit() and _is_ours(folder) and not _is_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.getuid()
+    except FileNotFoundError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

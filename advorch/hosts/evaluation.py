@@ -1,0 +1,158 @@
+"""The host of evaluations: opens what the ports bring, cuts the samples, writes table and report."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advorch.artifacts import FORMAT, ArtifactType, Input, Outcome, Output, StoredInput
+from advorch.components import AnyStageComponent, Evaluation, StageContext
+from advorch.errors import ErrorClass, StageFailed
+from advorch.hosts.inputs import OpenModel, open_data, open_model
+from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
+from advorch.kit.codecs import write_json
+from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
+from advorch.kit.evaluation.report import render
+from advorch.kit.evaluation.subject import Subject, name_models, name_sets
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advorch.kit.data import Data
+
+_MAIN = "data"
+
+
+def open_job(context: StageContext, component: AnyStageComponent, settings: Any) -> "EvaluationJob":
+    """Load every input once; chunks follow."""
+    if not isinstance(component, Evaluation):
+        raise TypeError(f"{component.id} is no evaluation")
+    return EvaluationJob(context, component, settings, open_subject(context, component))
+
+
+class EvaluationJob:
+    """The samples of one evaluation, any slice of which can be mapped anywhere."""
+
+    def __init__(self, context: StageContext, component: Evaluation[Any], settings: Any, subject: Subject) -> None:
+        self._context = context
+        self._component = component
+        self._settings = settings
+        self._subject = subject
+        self._evaluation = component.load()
+        self.count = len(subject.walked)
+        self.chunk: int = settings.chunk
+
+    def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
+        """The rows of one slice, on the CPU."""
+        batch = self._subject.walked.take(slice(start, stop)).to(self._subject.device)
+        rows = self._evaluation.map(self._subject, batch, self._settings)
+        return {name: values.detach().cpu() for name, values in rows.items()}
+
+    def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
+        """Tables, figures and metrics from all rows; equal rows give equal bytes."""
+        findings = self._evaluation.reduce(self._subject, rows, self._settings)
+        folder = self._context.scratch
+        write_tables(folder / "table", findings)
+        write_report(folder / "report", self._component, self._subject, findings)
+        outputs = {
+            "table": Output(type=ArtifactType.TABLE, folder=folder / "table"),
+            "report": Output(type=ArtifactType.REPORT, folder=folder / "report"),
+        }
+        return Outcome(outputs=outputs, metrics=findings.metrics)
+
+
+def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
+    """The inputs by the types of their ports."""
+    datasets = {port: open_data(context, source) for port, source in _sources(context, component, ArtifactType.DATASET)}
+    models = [open_model(context, source) for _, source in _sources(context, component, ArtifactType.MODEL)]
+    sets = [_open_set(source) for _, source in _sources(context, component, ArtifactType.ADVERSARIAL)]
+    samples = [open_data(context, source) for _, source in _sources(context, component, ArtifactType.SAMPLES)]
+    if _MAIN not in datasets:
+        raise StageFailed(f"{component.id} has no data to walk over", error_class=ErrorClass.USER)
+    data = datasets[_MAIN]
+    _check_shapes(data, models, sets)
+    return Subject(
+        data=data,
+        data_digest=_digest(context.inputs[_MAIN][0]),
+        models=name_models(models),
+        adversarials=name_sets(sets),
+        samples=samples[0] if samples else None,
+        datasets=datasets,
+        device=context.device,
+    )
+
+
+def _sources(context: StageContext, component: Evaluation[Any], kind: ArtifactType) -> list[tuple[str, Input]]:
+    ports = [name for name, port in component.inputs().items() if port.type is kind]
+    return [(name, source) for name in ports for source in context.inputs.get(name, ())]
+
+
+def _open_set(source: Input) -> AdversarialSet:
+    if not isinstance(source, StoredInput):
+        raise StageFailed(
+            "an adversarial port takes an attack's output, not declared data", error_class=ErrorClass.USER
+        )
+    return read_adversarial(source.folder)
+
+
+def _digest(source: Input) -> str:
+    return source.artifact.digest if isinstance(source, StoredInput) else source.digest
+
+
+def _check_shapes(data: "Data", models: list[OpenModel], sets: list[AdversarialSet]) -> None:
+    shape = data.signature.shape
+    found = {model.label: model.signature.shape for model in models}
+    found |= {samples.attack: tuple(samples.adversarial.shape[1:]) for samples in sets}
+    for name, other in found.items():
+        if other != shape:
+            raise StageFailed(
+                f"{name} is for samples of shape {other}, and the data has {shape}",
+                error_class=ErrorClass.USER,
+                hint="evaluate on the data that the model was trained for",
+            )
+
+
+def write_tables(folder: Path, findings: Findings) -> None:
+    """Each table as JSON and CSV under its slug; the first is also `table.json` and `table.csv`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, (name, title) in enumerate(zip(unique_slugs(list(findings.tables)), findings.tables, strict=True)):
+        for stem in ("table", name) if place == 0 else (name,):
+            _write_table(folder / stem, title, findings.tables[title])
+
+
+def _write_table(stem: Path, title: str, table: Table) -> None:
+    record = {"columns": list(table.columns), "rows": [list(row) for row in table.rows], "caption": table.caption}
+    write_json(stem.with_suffix(".json"), {"format": f"table/{FORMAT}", "title": title, **record})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(table.rows)
+    stem.with_suffix(".csv").write_text(text.getvalue(), encoding="utf-8")
+
+
+def write_report(folder: Path, component: Evaluation[Any], subject: Subject, findings: Findings) -> None:
+    """`report.html`, every figure as a file of its own, and what the page says as `findings.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = findings.pictures()
+    for name, picture in zip(unique_slugs(list(pictures)), pictures.values(), strict=True):
+        (folder / f"{name}.png").write_bytes(picture)
+    page = render(
+        component.id,
+        introduction=[component.summary + ".", _what(subject)],
+        notes=findings.notes,
+        tables=findings.tables,
+        pictures=pictures,
+    )
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    record = {"metrics": dict(findings.metrics), "notes": list(findings.notes)}
+    write_json(folder / "findings.json", {"format": f"report/{FORMAT}", "component": component.id, **record})
+
+
+def _what(subject: Subject) -> str:
+    count, classes = len(subject.data), len(subject.data.classes)
+    text = f"{count} samples of {classes} classes"
+    return f"{len(subject.samples)} generated samples against {text}." if subject.samples is not None else f"{text}."
+
+
+__all__ = ["EvaluationJob", "open_job", "open_subject", "write_report", "write_tables"]

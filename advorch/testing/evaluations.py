@@ -1,0 +1,159 @@
+"""What an evaluation promises: rows that do not depend on how the samples were cut, and findings from all of them."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from advorch.artifacts import ArtifactType
+from advorch.components import AnyComponent, Evaluation
+from advorch.errors import StageFailed
+from advorch.kit.adversarial_set import AdversarialSet
+from advorch.kit.data import Data
+from advorch.kit.evaluation.findings import Findings
+from advorch.kit.evaluation.subject import Subject, SubjectModel, SubjectSet
+from advorch.testing.check import Check, ContractBroken, demand
+from advorch.testing.common import small_params, unfit
+from advorch.testing.fakes import LinearModel, learnable_data, small_conv, small_mlp
+
+Rows = dict[str, Tensor]
+
+PNG = b"\x89PNG\r\n\x1a\n"
+COUNT = 24
+CLASSES = 3
+
+
+def checks(component: AnyComponent) -> list[Check]:
+    """The promises of an evaluation, on two models, an adversarial set of each, and samples where it takes some."""
+    assert isinstance(component, Evaluation)
+    tests: list[Callable[[Evaluation[Any]], None]] = [
+        maps_a_row_for_every_sample, maps_alike_however_samples_are_cut, reduces_to_findings_that_can_be_written,
+        finds_the_same_twice, declares_its_metrics,
+    ]  # fmt: skip
+    return [Check(test.__name__.replace("_", " "), partial(test, component)) for test in tests]
+
+
+def maps_a_row_for_every_sample(component: Evaluation[Any]) -> None:
+    for subject in _subjects(component):
+        for name, column in _rows(component, subject, 5).items():
+            demand(isinstance(column, Tensor), f"row {name!r} is {type(column).__name__}, not a tensor")
+            demand(
+                len(column) == len(subject.walked), f"row {name!r} has {len(column)} of {len(subject.walked)} samples"
+            )
+
+
+def maps_alike_however_samples_are_cut(component: Evaluation[Any]) -> None:
+    for subject in _subjects(component):
+        few, many = _rows(component, subject, 5), _rows(component, subject, COUNT)
+        demand(few.keys() == many.keys(), f"rows differ with the batch: {sorted(few.keys() ^ many.keys())}")
+        for name, column in few.items():
+            same = torch.allclose(column.double(), many[name].double(), atol=1e-5, equal_nan=True)
+            demand(same, f"row {name!r} depends on how the samples are cut into batches")
+
+
+def reduces_to_findings_that_can_be_written(component: Evaluation[Any]) -> None:
+    for subject in _subjects(component):
+        findings = _findings(component, subject)
+        demand(isinstance(findings, Findings), f"reduce returned {type(findings).__name__}, not Findings")
+        for name, value in findings.metrics.items():
+            demand(isinstance(value, (int, float)) and math.isfinite(value), f"metric {name!r} is {value!r}")
+        for title, picture in findings.pictures().items():
+            demand(picture.startswith(PNG), f"figure {title!r} is no PNG")
+        demand(findings.metrics or findings.tables, "found nothing: neither a metric nor a table")
+
+
+def finds_the_same_twice(component: Evaluation[Any]) -> None:
+    for subject in _subjects(component):
+        first, second = (_findings(component, subject, fresh=seed) for seed in (1, 2))
+        demand(first.metrics == second.metrics, "metrics differ when they are computed again")
+        demand(first.tables == second.tables, "tables differ when they are computed again")
+
+
+def declares_its_metrics(component: Evaluation[Any]) -> None:
+    """With one model a metric has its plain name, the one that other stages may read."""
+    for subject in _subjects(component):
+        alone = replace(subject, models=subject.models[:1], adversarials=subject.adversarials[:1])
+        undeclared = sorted(set(_findings(component, alone).metrics) - component.metrics)
+        demand(not undeclared, f"finds {', '.join(undeclared)} without declaring it in `metrics`")
+
+
+def _rows(component: Evaluation[Any], subject: Subject, size: int) -> Rows:
+    evaluation, params = component.load(), small_params(component)
+    batches = [subject.walked.take(slice(start, start + size)) for start in range(0, len(subject.walked), size)]
+    parts: list[Mapping[str, Tensor]] = [evaluation.map(subject, batch, params) for batch in batches]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def _findings(component: Evaluation[Any], subject: Subject, *, fresh: int = 0) -> Findings:
+    with torch.random.fork_rng():
+        torch.manual_seed(fresh)
+        return component.load().reduce(subject, _rows(component, subject, 5), small_params(component))
+
+
+def _subjects(component: Evaluation[Any]) -> Iterator[Subject]:
+    """Points and images, less what the evaluation refuses; one that refuses both breaks its contract."""
+    reason, taken = "", 0
+    for shape in ((2,), (1, 8, 8)):
+        subject = _subject(component, shape)
+        try:
+            _findings(component, subject)
+        except StageFailed as refusal:
+            if not unfit(refusal):
+                raise
+            reason = refusal.message
+        else:
+            taken += 1
+            yield subject
+    if not taken:
+        raise ContractBroken(f"refuses points and images: {reason}")
+
+
+def _subject(component: Evaluation[Any], shape: tuple[int, ...]) -> Subject:
+    data = _clusters(shape, seed=0)
+    ports = {name: port.type for name, port in component.ports.items()}
+    others = [name for name, kind in ports.items() if kind is ArtifactType.DATASET and name != "data"]
+    models = tuple(_models(shape))
+    return Subject(
+        data=data,
+        data_digest="d" * 64,
+        models=models,
+        adversarials=tuple(_adversarial(model, data) for model in models),
+        samples=_clusters(shape, seed=1) if ArtifactType.SAMPLES in ports.values() else None,
+        datasets={name: _clusters(shape, seed=2 + number) for number, name in enumerate(others)},
+    )
+
+
+def _clusters(shape: tuple[int, ...], seed: int) -> Data:
+    """Classes that stand apart, as the modes of a mixture do."""
+    return learnable_data(COUNT, shape, CLASSES, seed=seed)
+
+
+def _models(shape: tuple[int, ...]) -> Iterator[SubjectModel]:
+    features = math.prod(shape)
+    second = small_conv(shape[0], shape[1], CLASSES) if len(shape) == 3 else small_mlp(features, CLASSES)
+    modules: dict[str, nn.Module] = {"linear": LinearModel(features, CLASSES), "second": second}
+    for label, module in modules.items():
+        yield SubjectModel(label=label, digest=label[0] * 64, module=module.eval())
+
+
+def _adversarial(model: SubjectModel, data: Data) -> SubjectSet:
+    epsilon = 0.05
+    point = data.x.clone().requires_grad_()
+    loss = nn.functional.cross_entropy(model.module(point), data.y)
+    (gradient,) = torch.autograd.grad(loss, point)
+    clean, right = model.predict(data.x), model.predict(data.x).eq(data.y)
+    moved = (data.x + 0.99 * epsilon * gradient.sign()).clamp(0, 1)
+    found = torch.where(right.reshape(-1, *[1] * (data.x.dim() - 1)), moved, data.x)
+    after = model.predict(found)
+    samples = AdversarialSet(
+        adversarial=found, ids=data.ids, y=data.y, clean_prediction=clean, adversarial_prediction=after,
+        success=right & after.ne(data.y), distance=(found - data.x).flatten(1).abs().amax(1).double(),
+        queries=torch.ones(len(data), dtype=torch.int64), classes=data.classes, box=data.box, attack="attack/stand-in",
+        settings={"norm": "linf", "epsilon": epsilon, "targeted": False}, model=model.digest, data="d" * 64,
+        label=model.label,
+    )  # fmt: skip
+    return SubjectSet(label=f"stand-in linf eps {epsilon:g}", samples=samples)

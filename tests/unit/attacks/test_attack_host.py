@@ -1,0 +1,206 @@
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advorch.artifacts import Artifact, ArtifactType, DataInput, Input, Outcome, Signature, StoredInput
+from advorch.components import AnyComponent, Attack, Dataset, Model
+from advorch.errors import FormatTooNew, StageFailed
+from advorch.hosts.attack import open_job
+from advorch.kit.adversarial_set import read_adversarial, write_adversarial
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.victim import Victim
+from advorch.kit.codecs import ModelRecord, write_model
+from advorch.kit.data import Data
+from advorch.kit.inputs import open_data
+from advorch.params import Params
+from advorch.seeds import Seeds
+from advorch.threat import Access, Norm, ThreatModel
+from advorch_builtins.attacks import catalog
+
+SIGNATURE = Signature(shape=(6,), classes=("a", "b", "c"), box=(0.0, 1.0))
+
+
+def build(params: Params, signature: Signature) -> nn.Module:
+    width = 48
+    return nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 3))
+
+
+class Context:
+    """What the engine would give, here from a folder."""
+
+    rank, world_size, device = 0, 1, "cpu"
+
+    def __init__(self, scratch: Path, inputs: Mapping[str, tuple[Input, ...]], components: list[AnyComponent]) -> None:
+        self.scratch, self.inputs = scratch, inputs
+        self.seeds = Seeds(17)
+        self._components = {component.id: component for component in components}
+
+    def report(self, metrics: Mapping[str, float], *, step: int, checkpoint: Path | None = None) -> None: ...
+
+    def resume(self) -> Path | None:
+        return None
+
+    def lookup(self, component: str) -> AnyComponent:
+        return self._components[component]
+
+
+@pytest.fixture
+def context(tmp_path: Path, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> Context:
+    """A trained model and 40 samples whose ids are far from their places."""
+    x, y = held_out[0][:40], held_out[1][:40]
+    data = Data(x=x, y=y, ids=1000 - torch.arange(40), classes=SIGNATURE.classes, box=SIGNATURE.box)
+    return make_context(tmp_path, trained, data)
+
+
+def make_context(tmp_path: Path, module: nn.Module, data: Data, access: Access = Access.GRADIENTS) -> Context:
+    record = ModelRecord(component="model/net", params={}, signature=SIGNATURE, access=access, label="plain")
+    write_model(tmp_path / "model", module, record)
+    artifact = Artifact(type=ArtifactType.MODEL, files={})
+    inputs: dict[str, tuple[Input, ...]] = {
+        "model": (StoredInput(artifact=artifact, folder=tmp_path / "model"),),
+        "data": (DataInput(uses="ring", params={}, split="test", digest="data-digest"),),
+    }
+    net = Model(name="net", summary="", params=Params, load=lambda: build)
+    ring = Dataset(name="ring", summary="", params=Params, load=lambda: lambda params, split: data)
+    (tmp_path / "scratch").mkdir(parents=True)
+    return Context(tmp_path / "scratch", inputs, [net, ring, *catalog.advorch_components()])
+
+
+def settings_of(attack: Attack[Any], **values: Any) -> Any:
+    return attack.schema().parse({"epsilon": 0.1} | values)
+
+
+def complete(context: Context, attack: Attack[Any], chunk: int, **values: Any) -> tuple[dict[str, Tensor], Outcome]:
+    job = open_job(context, attack, settings_of(attack, chunk=chunk, **values))
+    chunks = [job.map(start, min(start + job.chunk, job.count)) for start in range(0, job.count, job.chunk)]
+    rows = {name: torch.cat([part[name] for part in chunks]) for name in chunks[0]}
+    return rows, job.reduce(rows)
+
+
+def test_rows_metrics_and_artifact_agree(context: Context, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
+    rows, outcome = complete(context, catalog.PGD, 16, steps=5)
+    x, y = held_out[0][:40], held_out[1][:40]
+    with torch.no_grad():
+        clean, adversarial = trained(x).argmax(1), trained(rows["adversarial"]).argmax(1)
+    robust = (clean == y) & (adversarial == y)
+    right = int((clean == y).sum())
+    assert set(rows) == {
+        "adversarial", "ids", "y", "clean_prediction", "adversarial_prediction", "success", "distance", "queries",
+    }  # fmt: skip
+    assert rows["adversarial"].dtype == torch.float32
+    assert torch.equal(rows["ids"], 1000 - torch.arange(40))
+    assert 0 < robust.sum() < right < 40
+    assert outcome.metrics == {
+        "clean_accuracy": right / 40,
+        "robust_accuracy": int(robust.sum()) / 40,
+        "success_rate": (right - int(robust.sum())) / right,
+        "mean_distance": pytest.approx(float(rows["distance"][rows["success"]].mean())),
+        "violations": 0.0,
+    }
+    assert catalog.PGD.metrics <= set(outcome.metrics)
+    output = outcome.outputs["adversarial"]
+    found = read_adversarial(output.folder)
+    assert all(torch.equal(getattr(found, name), value) for name, value in rows.items())
+    assert (found.attack, found.label, found.data) == ("attack/pgd", "plain", "data-digest")
+    assert found.settings["steps"] == 5
+    assert found.settings["epsilon"] == 0.1
+    assert found.model == context.inputs["model"][0].artifact.digest
+    assert found.robust.double().mean() == outcome.metrics["robust_accuracy"]
+
+
+@pytest.mark.parametrize("name", ["pgd", "uniform-noise"])
+def test_a_chunk_is_the_same_bit_for_bit_on_any_worker(context: Context, name: str) -> None:
+    attack = context.lookup(f"attack/{name}")
+    one, two = (open_job(context, attack, settings_of(attack)) for _ in range(2))
+    one.map(0, 20), torch.rand(7)
+    first, second = one.map(20, 33), two.map(20, 33)
+    assert all(torch.equal(first[column], second[column]) for column in first)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_chunk_sizes_change_no_verdict_but_on_the_border(context: Context, norm: str) -> None:
+    small, large = (complete(context, catalog.PGD, chunk, steps=5, norm=norm)[0] for chunk in (7, 64))
+    assert int((small["success"] != large["success"]).sum()) == 0
+    assert torch.allclose(small["adversarial"], large["adversarial"], atol=1e-4)
+    noise = [complete(context, catalog.UNIFORM_NOISE, chunk, norm=norm)[0] for chunk in (7, 64)]
+    assert torch.equal(noise[0]["adversarial"], noise[1]["adversarial"])
+
+
+def test_samples_limits_to_the_first(context: Context) -> None:
+    rows, outcome = complete(context, catalog.FGSM, 64, samples=9)
+    assert torch.equal(rows["ids"], 1000 - torch.arange(9))
+    assert len(read_adversarial(outcome.outputs["adversarial"].folder)) == 9
+    assert open_job(context, catalog.FGSM, settings_of(catalog.FGSM, samples=999)).count == 40
+
+
+def test_adversarials_are_a_dataset(context: Context) -> None:
+    rows, outcome = complete(context, catalog.FGSM, 64)
+    output = outcome.outputs["adversarial"]
+    artifact = Artifact(type=output.type, files={}, meta=output.meta)
+    data = open_data(context, StoredInput(artifact=artifact, folder=output.folder))
+    assert torch.equal(data.x, rows["adversarial"])
+    assert torch.equal(data.y, rows["y"])
+    assert data.signature == SIGNATURE
+
+
+def test_targeted_stage(context: Context) -> None:
+    rows, _ = complete(context, catalog.PGD, 16, targeted=True, epsilon=0.4, steps=20)
+    assert rows["success"].any()
+    assert rows["adversarial_prediction"][rows["success"]].ne(rows["y"][rows["success"]]).all()
+
+
+def test_what_cannot_be_done_is_refused(tmp_path: Path, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
+    data = Data(x=held_out[0], y=held_out[1], ids=torch.arange(128), classes=SIGNATURE.classes, box=SIGNATURE.box)
+    closed = make_context(tmp_path / "a", trained, data, Access.LABELS)
+    with pytest.raises(StageFailed, match="needs gradients"):
+        open_job(closed, catalog.PGD, settings_of(catalog.PGD))
+    assert complete(closed, catalog.UNIFORM_NOISE, 64)[1].metrics["violations"] == 0
+    with pytest.raises(StageFailed, match="l2"):
+        open_job(closed, catalog.SIGN_NOISE, settings_of(catalog.SIGN_NOISE, norm="l2"))
+    narrow = Data(x=data.x[:, :5], y=data.y, ids=data.ids, classes=data.classes, box=data.box)
+    with pytest.raises(StageFailed, match="shape"):
+        open_job(make_context(tmp_path / "b", trained, narrow), catalog.PGD, settings_of(catalog.PGD))
+
+
+def test_an_attack_without_samples_to_attack(
+    tmp_path: Path, trained: nn.Module, held_out: tuple[Tensor, Tensor]
+) -> None:
+    wrong = (trained(held_out[0]).argmax(1) + 1) % 3
+    data = Data(x=held_out[0], y=wrong, ids=torch.arange(128), classes=SIGNATURE.classes, box=SIGNATURE.box)
+    metrics = complete(make_context(tmp_path, trained, data), catalog.FGSM, 64)[1].metrics
+    assert metrics == dict.fromkeys(metrics, 0.0)
+
+
+def test_violations_are_counted_from_what_is_handed_on(context: Context) -> None:
+    job = open_job(context, catalog.FGSM, settings_of(catalog.FGSM))
+    rows = dict(job.map(0, 40))
+    rows["adversarial"] = rows["adversarial"].clone()
+    rows["adversarial"][3] += 0.5
+    assert job.reduce(rows).metrics["violations"] == 1
+
+
+def test_a_cheat_is_named(context: Context) -> None:
+    def cheat(victim: Victim, x: Tensor, y: Tensor, params: Params, rng: Draws) -> Tensor:
+        return 1 - x
+
+    threat = ThreatModel(access=Access.NOTHING, norms=frozenset({Norm.LINF}))
+    attack = Attack(name="cheat", summary="", params=Params, load=lambda: cheat, threat=threat)
+    with pytest.raises(StageFailed, match=r"cheat.*left the threat set"):
+        open_job(context, attack, settings_of(attack)).map(0, 40)
+
+
+def test_a_newer_format_is_refused(context: Context, tmp_path: Path) -> None:
+    _, outcome = complete(context, catalog.FGSM, 64)
+    samples = read_adversarial(outcome.outputs["adversarial"].folder)
+    write_adversarial(tmp_path / "copy", samples)
+    for name in ("adversarial.safetensors", "adversarial.json"):
+        assert (tmp_path / "copy" / name).read_bytes() == (outcome.outputs["adversarial"].folder / name).read_bytes()
+    record = tmp_path / "copy" / "adversarial.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"format": "adversarial/99"}))
+    with pytest.raises(FormatTooNew):
+        read_adversarial(tmp_path / "copy")
