@@ -37,10 +37,14 @@ def list_(
 @app.command()
 def show(run: RunName = "last", output: Output = Format.TABLE) -> None:
     """Show the cells of a run: how each ended, how long it took, what it measured."""
+    from advorch.tracking.lines import metric_words
+
     record = _load(run)
     rows = [_cell_row(cell) for cell in record.cells.values()]
     if output is Format.TABLE:
-        rows = [{**row, "key": row["key"][:SHOWN_KEY]} for row in rows]
+        rows = [
+            {**row, "key": row["key"][:SHOWN_KEY], "metrics": " ".join(metric_words(row["metrics"]))} for row in rows
+        ]
         say(f"run {record.run}  {record.pipeline}: {record.state.value}")
     emit(rows, ["cell", "status", "seconds", "key", "metrics"], output)
     say(*(f"{cell.cell}: {cell.message}" for cell in record.cells.values() if cell.message))
@@ -129,6 +133,9 @@ def sync(
 
     rows = sync_all(Workspace.find().runs) if everything else [sync_one(_folder(run))]
     emit(rows, ["run", "result", "experiment", "uri", "reason"], output)
+    databases = dict.fromkeys(row["uri"] for row in rows if "://" in row["uri"] and not row["uri"].startswith("http"))
+    if databases:
+        suggest(*(f"mlflow ui --backend-store-uri {uri}" for uri in databases))
     raise typer.Exit(8 if any(row["result"] == "behind" for row in rows) else 0)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from advorch.errors import UsageError
 from advorch.tracking.journal import FILE
@@ -33,7 +34,7 @@ def sync_one(folder: Path) -> dict[str, Any]:
         "run": folder.name,
         "result": result.name.lower(),
         "experiment": job.experiment,
-        "uri": job.uri,
+        "uri": masked(job.uri),
         "reason": reason,
     }
 
@@ -42,6 +43,12 @@ def sync_all(runs: Path) -> list[dict[str, Any]]:
     """Every run that computed something and is not recorded to the end of its journal."""
     folders = [record.folder for record in list_runs(runs) if any(cell.attempt for cell in record.cells.values())]
     return [sync_one(folder) for folder in reversed(folders) if read_job(folder) is not None and _behind(folder)]
+
+
+def masked(uri: str) -> str:
+    """A tracking address without the password that it may carry."""
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@", 1) if parts.password else uri
 
 
 def _behind(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from advorch.engine.cell import Shop, compute
 from advorch.engine.frontier import Frontier
 from advorch.engine.ledger import Ledger
-from advorch.engine.slots import Slots
+from advorch.engine.slots import TURNS, Slots
 from advorch.engine.task import stop_flag
 from advorch.errors import InfrastructureError, InvalidPipeline, Stopped, UsageError
 from advorch.events import CellWaiting, Event, Status
@@ -163,9 +163,9 @@ class Driver:
             del self._ready[cell.address]
             self._running[cell.address] = (settled, request)
             pool.submit(self._work, settled)
-        elif cell.address not in self._told:
+        elif cell.address not in self._told and (lacking := slots.lacking(request)):
             self._told.add(cell.address)
-            self._emit(CellWaiting(cell=cell.address, reason=f"waits for {slots.lacking(request)}"))
+            self._emit(CellWaiting(cell=cell.address, reason=f"waits for {lacking}"))
 
     def _work(self, settled: Settled) -> None:
         started = time.monotonic()
@@ -205,5 +205,5 @@ class Driver:
 def request_of(cell: Cell) -> dict[str, float]:
     """What a cell holds while it runs: a gang all its workers, anything else one; plus the limits it names."""
     resources = cell.resources
-    whole = {"slots": 1, "cpu": resources.cpus * resources.workers, "gpu": resources.gpus * resources.workers}
+    whole = {TURNS: 1, "cpu": resources.cpus * resources.workers, "gpu": resources.gpus * resources.workers}
     return {name: amount for name, amount in {**whole, **cell.limits}.items() if amount}

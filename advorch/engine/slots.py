@@ -4,6 +4,9 @@ import threading
 from collections.abc import Mapping
 
 
+TURNS = "turns"  # how many cells a back end takes at a time, whatever they hold
+
+
 class Slots:
     """A counted supply; a request is granted whole or not at all."""
 
@@ -34,7 +37,7 @@ class Slots:
         """What a request waits for, such as `2 gpu, 1 free`."""
         with self._lock:
             short = [(n, a, self._free[n]) for n, a in request.items() if n in self._free and a > self._free[n] + 1e-9]
-        return "; ".join(f"{amount:g} {name}, {free:g} free" for name, amount, free in short)
+        return "; ".join(f"{amount:g} {name}, {free:g} free" for name, amount, free in short if name != TURNS)
 
     def _add(self, request: Mapping[str, float], sign: int) -> None:
         for name, amount in request.items():

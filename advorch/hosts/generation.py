@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from advorch.artifacts import ArtifactType, Outcome, Output, Signature
 from advorch.canonical import Json
 from advorch.components import AnyStageComponent, StageContext
+from advorch.errors import ErrorClass, StageFailed
 from advorch.hosts.inputs import open_data
 from advorch.kit.adversary import checkpoint
 from advorch.kit.adversary.game import Game
@@ -28,6 +30,7 @@ _REPORTS, _SHOWN = 100, 64
 def run(context: StageContext, component: AnyStageComponent, settings: Any) -> Outcome:
     """Play on every rank; rank 0 writes."""
     data = open_data(context, context.inputs["data"][0])
+    _check_numbers(data)
     match = Match(_build(component, settings, data.signature, context.seeds.stream("init")), context.device)
     seed = context.seeds.stream("game")
     if (found := context.resume()) is not None:
@@ -63,7 +66,13 @@ def _range(data: Data) -> tuple[float, float]:
 def _as_data(samples: Tensor, data: Data) -> Data:
     """Samples under ids of their own; nobody says what class they are."""
     unknown = torch.full((len(samples),), -1, dtype=torch.int64)
-    return Data(x=samples, y=unknown, ids=torch.arange(len(samples)), classes=data.classes, box=data.box)
+    return replace(data, x=samples, y=unknown, ids=torch.arange(len(samples)))
+
+
+def _check_numbers(data: Data) -> None:
+    if not data.x.is_floating_point():
+        message = f"the data holds {data.x.dtype}, and a game is played over real numbers"
+        raise StageFailed(message, error_class=ErrorClass.USER, hint="words and other symbols need an embedding first")
 
 
 def _build(component: AnyStageComponent, settings: Any, signature: Signature, seed: int) -> Game:

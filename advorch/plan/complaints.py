@@ -105,6 +105,9 @@ def _complaint(
         return Complaint(
             path, f"{owner} has no parameter '{dotted(path)}'", suggest(str(path[-1]), allowed), on_key=True
         )
+    if error["type"] == "missing" and isinstance(path[-1], int):
+        whole = f"'{dotted(path[:-1])}' of {owner}"
+        return Complaint(path[:-1], f"{whole} lacks its value number {path[-1] + 1}", _describe(schema, path[:-1]))
     if error["type"] == "missing":
         message = f"{owner} needs the parameter '{dotted(path)}'"
         return Complaint(path[:-1], message, _describe(schema, path), on_key=True)
@@ -120,6 +123,9 @@ def _refused(path: Path, name: str, error: "ErrorDetails", suggest: Suggest) -> 
     if error["type"] in _BOUNDS:
         key, words = _BOUNDS[error["type"]]
         return Complaint(path, f"{name} must be {words} {context[key]:g}, not {shown(error['input'])}")
+    if error["type"] in ("too_long", "too_short"):
+        bound, limit = ("most", "max_length") if error["type"] == "too_long" else ("least", "min_length")
+        return Complaint(path, f"{name} takes at {bound} {context[limit]} values, not {context['actual_length']}")
     if error["type"] in ("enum", "literal_error"):
         allowed = _QUOTED.findall(str(context.get("expected", "")))
         message = f"{name} cannot be {shown(error['input'])}"

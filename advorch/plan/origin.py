@@ -10,7 +10,8 @@ from advorch.components import Dataset
 from advorch.plan.complaints import Path, dotted, has_step
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
-from advorch.spec.nodes import Located
+from advorch.spec.interpolate import names
+from advorch.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
 
 DEFAULT = "default"
 
@@ -27,9 +28,8 @@ class Origin:
 
 def origins(plan: Plan, address: str) -> list[Origin]:
     """Every leaf of a cell's final parameters; what no file sets is a default."""
-    written = plan.origin(address)
     return [
-        Origin(cell=address, parameter=dotted(path), value=value, origin=_place(written, path))
+        Origin(cell=address, parameter=dotted(path), value=value, origin=_place(plan, address, path))
         for path, value in leaves(dict(plan.cells[address].params))
     ]
 
@@ -46,13 +46,35 @@ def leaves(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
         yield path, value
 
 
-def _place(written: Located, path: Path) -> str:
-    """The mark of the value itself; one inside a value that came as a whole has the place of that whole."""
-    for end in range(len(path), 0, -1):
-        if path[:end] in written.marks:
-            mark = written.marks[path[:end]]
-            return f"{mark.source.name}:{mark.line}" if _is_set(written.value, path) else DEFAULT
-    return DEFAULT
+def _place(plan: Plan, address: str, path: Path) -> str:
+    """Where a value stands, and behind it where the parameters stand that it was made of."""
+    written = plan.origin(address)
+    mark = written.mark(path) if path and _is_set(written.value, path) else None
+    if mark is None:
+        return DEFAULT
+    return ", ".join([_line(mark), *_read_parameters(plan, _node(plan.written(address), path))])
+
+
+def _line(mark: Mark) -> str:
+    return f"{mark.source.name}:{mark.line}"
+
+
+def _read_parameters(plan: Plan, node: Node | None) -> Iterator[str]:
+    """The pipeline's parameters that a value reads, each with its own place: a profile or `-S` may have set it."""
+    for name in names(node) if isinstance(node, Scalar) else ():
+        known = plan.spec.params.get(name[1]) if name[0] == "params" and len(name) > 1 else None
+        if known:
+            yield f"{'.'.join(name)} from {_line(known.mark)}"
+
+
+def _node(node: Node | None, path: Path) -> Node | None:
+    """The node at a path, or the scalar on the way whose expression stands for all of it."""
+    for step in path:
+        if isinstance(node, MapNode):
+            node = node.get(str(step))
+        elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+    return node
 
 
 def _is_set(value: Any, path: Path) -> bool:

@@ -17,7 +17,7 @@ from advorch.plan.scope import read
 from advorch.plan.threat import ThreatCheck
 from advorch.plan.work import Work, blame_for
 from advorch.seeds import cell_seed
-from advorch.spec.nodes import Located
+from advorch.spec.nodes import Located, MapNode
 from advorch.spec.pipeline import PipelineSpec
 
 
@@ -61,6 +61,10 @@ class Plan:
     def origin(self, address: str) -> Located:
         """The parameters of a cell as they were written, each with its mark; what is not there is a default."""
         return self._works[address].located
+
+    def written(self, address: str) -> MapNode | None:
+        """The `with:` of a cell's stage as it stands in the file."""
+        return self._works[address].draft.stage.with_
 
     def labels(self) -> dict[str, dict[str, Mapping[str, str]]]:
         """The cells of every stage, each with its label on every axis."""

@@ -1,6 +1,6 @@
 """What a run would do, cell by cell, without doing it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +9,9 @@ from advorch.plan.explain import Difference, History
 from advorch.plan.plan import Plan
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
+
+
+SHOWN = 3
 
 
 class State(StrEnum):
@@ -56,11 +59,17 @@ class _Preview:
     def rows(self) -> list[Row]:
         return [self._row(cell) for cell in self._plan.cells.values()]
 
-    def _row(self, cell: Cell) -> Row:
+    def _some(items: Sequence[str], between: str = ", ") -> str:
+    """As many as one line of a table bears."""
+    more = [f"and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
+    return between.join([*items[:SHOWN], *more])
+
+
+def _row(self, cell: Cell) -> Row:
         waits_for = [before for before in self._plan.cells if before in self._open & (cell.after | cell.optional_after)]
         if waits_for:
             self._open.add(cell.address)
-            return _row(cell, State.DEFERRED, f"key known after {', '.join(waits_for)}")
+            return _row(cell, State.DEFERRED, f"key known after {_some(waits_for)}")
         settled = self._plan.settle(cell.address, self._done)
         if isinstance(settled, Skipped):
             self._done[cell.address] = None
@@ -84,15 +93,20 @@ class _Preview:
         if forced:
             return _row(settled.cell, State.RUN, "forced", settled.key)
         found = tuple(self._known().differences(settled))
-        reason = "; ".join(str(item) for item in found[:3]) or "never computed"
-        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-        return _row(settled.cell, State.RUN, f"{reason}{more}", settled.key, found)
+        reason = _some([str(item) for item in found], "; ") or "never computed"
+        return _row(settled.cell, State.RUN, reason, settled.key, found)
 
     def _known(self) -> History:
         """The store's manifests, read only if something is to be compared with them."""
         if self._history is None:
             self._history = History(self._store.manifests())
         return self._history
+
+
+def _some(items: Sequence[str], between: str = ", ") -> str:
+    """As many as one line of a table bears."""
+    more = [f"and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
+    return between.join([*items[:SHOWN], *more])
 
 
 def _row(cell: Cell, state: State, reason: str, key: str = "", differences: tuple[Difference, ...] = ()) -> Row:

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from advorch.errors import InvalidPipeline, Place, Problem
 from advorch.spec.nodes import Mark
 
-
 _COMPONENT = re.compile(r"[a-z]+/[A-Za-z0-9_.-]+")
 
 

@@ -33,7 +33,7 @@ from advorch.tracking.liveness import write_driver
 from advorch.tracking.outbox import MlflowJob, Outbox
 from advorch.tracking.sinks import Fanout, Sink
 
-MLFLOW_SINK = "advorch.tracking.mlflow_sink"
+MLFLOW_SINK = "advorch.session.mlflow_sink"
 
 
 def unwatched(operation: str) -> None:

@@ -14,24 +14,31 @@ _FIXED = frozenset({"version", "include", "profiles"})
 Keys = tuple[str, ...]
 
 
-def undeclared(over: MapNode, root: MapNode, who: str, problems: list[Problem]) -> None:
-    """Complain of every key of a layer that the file does not declare and the format does not know."""
+def accepted(over: MapNode, root: MapNode, who: str, problems: list[Problem]) -> MapNode:
+    """What of a layer may be set; of every key that the file does not declare and the format does not know, complain."""
     for key, entry in over.entries.items():
         if key in _FIXED:
             problems.append(problem(Code.UNDECLARED, f"{who} cannot set '{key}'", entry.key, "change it in the file"))
     rest = MapNode({key: entry for key, entry in over.entries.items() if key not in _FIXED}, over.mark)
-    _compare(rest, root, ROOT, (), (who, problems))
+    return _compare(rest, root, ROOT, (), (who, problems))
 
 
-def _compare(over: MapNode, base: Node | None, shape: Shape, keys: Keys, said: tuple[str, list[Problem]]) -> None:
+def _compare(over: MapNode, base: Node | None, shape: Shape, keys: Keys, said: tuple[str, list[Problem]]) -> MapNode:
     declared = dict(base.entries) if isinstance(base, MapNode) else {}
+    entries: dict[str, Entry] = {}
     for key, entry in over.entries.items():
         below = inner(shape, key)
         if key not in declared and (below is None or not _known(shape, key)):
             whole = "a list is replaced as a whole" if isinstance(base, ListNode) else ""
             _complain(key, entry, whole or hint(key, sorted_names(shape, declared)), keys, said)
         elif isinstance(entry.node, MapNode) and below is not None and not _is_component(below):
-            _compare(entry.node, declared[key].node if key in declared else None, below, (*keys, key), said)
+            under = declared[key].node if key in declared else None
+            node = _compare(entry.node, under, below, (*keys, key), said)
+            if node.entries or not entry.node.entries:
+                entries[key] = Entry(entry.key, node)
+        else:
+            entries[key] = entry
+    return MapNode(entries, over.mark)
 
 
 def _complain(key: str, entry: Entry, advice: str, keys: Keys, said: tuple[str, list[Problem]]) -> None:
@@ -97,10 +104,7 @@ def _override(text: str, root: MapNode, problems: list[Problem]) -> MapNode | No
     keys = _full(tuple(key.strip().split(".")), root, Mark(source, 1, 1, len(key)), problems)
     if not keys:
         return None
-    layer = _layer(_joined(keys, root), key, value, source)
-    before = len(problems)
-    undeclared(layer, root, "-S", problems)
-    return layer if len(problems) == before else None
+    return accepted(_layer(_joined(keys, root), key, value, source), root, "-S", problems)
 
 
 def _value(text: str, start: int, source: Source, problems: list[Problem]) -> Node | None:
@@ -174,9 +178,10 @@ def profile(name: str, root: MapNode, problems: list[Problem]) -> MapNode | None
     """The layer of a profile; all profiles are compared with the file, used or not."""
     profiles = root.get("profiles")
     known = profiles.entries if isinstance(profiles, MapNode) else {}
+    layers: dict[str, MapNode] = {}
     for key, entry in known.items():
         if isinstance(entry.node, MapNode) and not is_private(key):
-            undeclared(entry.node, root, f"profile '{key}'", problems)
+            layers[key] = accepted(entry.node, root, f"profile '{key}'", problems)
         elif not is_private(key) and not (isinstance(entry.node, Scalar) and entry.node.value is None):
             problems.append(problem(Code.TYPE, f"profile '{key}' takes a map of settings", entry.node.mark))
     if not name:
@@ -187,5 +192,4 @@ def profile(name: str, root: MapNode, problems: list[Problem]) -> MapNode | None
         missing = hint(name, allowed) or "the file declares no profiles"
         problems.append(problem(Code.PROFILE, f"there is no profile '{name[:60]}'", mark, missing))
         return None
-    chosen = known[name].node
-    return chosen if isinstance(chosen, MapNode) else None
+    return layers.get(name)

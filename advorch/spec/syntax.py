@@ -13,6 +13,7 @@ _HINTS = {
     "could not find expected ':'": "write `key: value`, with a space behind the colon",
     "did not find expected key": "check the indentation, and that each line is `key: value`",
     "did not find expected '-' indicator": "check the indentation of the list",
+    "did not find expected node content": "a value is missing, or a bracket is never closed",
     "found unknown escape character": "use single quotes for a text with backslashes",
     "found unexpected end of stream": "close the quote",
     "found undefined tag handle": "tags are not allowed; quote the text",

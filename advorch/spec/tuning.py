@@ -116,7 +116,10 @@ def _dimension(name: str, node: Node, lookup: Lookup, problems: list[Problem]) -
     if not isinstance(node, MapNode) or not (named := distributions(node)):
         return None
     kind, inside = named[0], node.entries[named[0]].node
+    before = len(problems)
     value = fill(inside, lookup, problems).value
+    if len(problems) > before:
+        return None
     values: list[Any] = [value] if kind == "const" else list(value) if isinstance(value, list | tuple) else [value]
     if kind in ARGUMENTS:
         values = [_number(item) for item in values]

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from advorch.artifacts import FileRecord
 from advorch.errors import CorruptObject
 from advorch.store.api import DurableHook
-from advorch.store.atomic import hash_file, temporary
+from advorch.store.atomic import copy_hashed, hash_file, refusals, temporary
 from advorch.store.backend import GRACE, Entry, nothing
 from advorch.store.bucket import Bucket
 from advorch.store.layout import OBJECTS, QUARANTINE, object_name
@@ -29,14 +29,14 @@ class BucketObjects:
         self._listed: dict[str, float] = {}
 
     def put(self, path: Path) -> FileRecord:
-        """What is uploaded is the cached copy, which no one changes after it was hashed."""
-        record = self._cache.put(path)
-        name = object_name(record.digest)
-        there = self._bucket.head(name)
-        if there is None or there[0].size != record.size or there[1] - there[0].modified > GRACE / 2:
-            self._hook("object.before")
-            self._bucket.upload(self._cache.path(record.digest), name)
-            self._hook("object.after")
+        """The copy that was hashed is what is uploaded and then cached, whatever the cache held before."""
+        with refusals(self._folder), temporary(self._folder) as fresh:
+            record = FileRecord(*copy_hashed(path, fresh))
+            if not self._young(record):
+                self._hook("object.before")
+                self._bucket.upload(fresh, object_name(record.digest))
+                self._hook("object.after")
+            self._cache.adopt(fresh, record.digest)
         self._sizes[record.digest] = record.size
         return record
 
@@ -57,7 +57,7 @@ class BucketObjects:
             self._cache.lay_out(record, target)
 
     def intact(self, digest: str) -> bool:
-        with temporary(self._folder) as fresh:
+        with refusals(self._folder), temporary(self._folder) as fresh:
             return not self._bucket.download(object_name(digest), fresh) or hash_file(fresh) == digest
 
     def set_aside(self, digest: str) -> None:
@@ -90,6 +90,11 @@ class BucketObjects:
             self._bucket.delete(entry.name)
         return sum(entry.size for entry in old) + self._cache.tidy(folders, before, dry=dry)
 
+    def _young(self, record: FileRecord) -> bool:
+        """Whether the bucket has it, and no gc will take it before a manifest names it."""
+        there = self._bucket.head(object_name(record.digest))
+        return there is not None and there[0].size == record.size and there[1] - there[0].modified <= GRACE / 2
+
     def _laid_out_from_cache(self, record: FileRecord, target: Path) -> bool:
         """A damaged cached copy says nothing of the object: it is set aside in the cache alone."""
         if self._cache.size(record.digest) != record.size:
@@ -108,7 +113,7 @@ class BucketObjects:
 
     def _download(self, record: FileRecord) -> None:
         name = object_name(record.digest)
-        with temporary(self._folder) as fresh:
+        with refusals(self._folder), temporary(self._folder) as fresh:
             if not self._bucket.download(name, fresh):
                 self._sizes.pop(record.digest, None)
                 raise CorruptObject(f"object {record.digest[:12]} is missing", hint=_HINT)

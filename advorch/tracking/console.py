@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from advorch.events import CellFinished, CellProgressed, CellReported, Event, Status
+from advorch.events import CellFinished, CellProgressed, CellReported, CellStarted, Event, Status
 from advorch.tracking.lines import Narrator, duration
 from advorch.tracking.sinks import Sink
 
@@ -63,6 +63,8 @@ class LineConsole:
         """Nothing is held."""
 
     def _line(self, event: Event, now: float) -> str | None:
+        if isinstance(event, CellStarted):
+            self._pace.due(event.cell, now)
         if not isinstance(event, (CellReported, CellProgressed)):
             return self._narrator.line(event)
         rest = self._pace.remaining(event, now)

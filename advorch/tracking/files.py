@@ -9,10 +9,10 @@ from pathlib import Path
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=,-]+")
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write beside the target, to the disk, then rename: a reader sees the old text or the new one."""
     beside = _beside(path)
-    with beside.open("w", encoding="utf-8") as file:
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -45,9 +45,9 @@ class MlflowJob:
 
 
 def write_job(folder: Path, job: MlflowJob) -> None:
-    """Leave the job in the run's folder, where `run sync` finds it too."""
+    """Leave the job in the run's folder, where `run sync` finds it too; an address may carry a password."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / JOB_FILE, json.dumps(asdict(job), indent=1))
+    write_atomically(folder / JOB_FILE, json.dumps(asdict(job), indent=1), mode=0o600)
 
 
 def read_job(folder: Path) -> MlflowJob | None:

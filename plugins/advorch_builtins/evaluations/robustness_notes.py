@@ -10,7 +10,7 @@ def notes(found: Sequence[Standing], sets: Sequence[SubjectSet], samples: int) -
     """In the order of their weight."""
     result = ["No gradient-masking checks were run: a robust accuracy is that of the attacks listed, and no guarantee."]
     for standing in found:
-        result += _of_model(standing, samples)
+        result += [*_of_model(standing, samples), *_stronger_from_elsewhere(standing)]
     result += _strangers(found, sets)
     return result
 
@@ -35,6 +35,18 @@ def _of_model(standing: Standing, samples: int) -> Iterator[str]:
             yield f"{attack}: {duel.outside} samples lie outside of the ball or the box and do not count."
         if duel.unconfirmed:
             yield f"{attack}: {duel.unconfirmed} successes that the attack claims were not confirmed."
+
+
+def _stronger_from_elsewhere(standing: Standing) -> Iterator[str]:
+    """Whoever sees the model should beat whoever does not: where that fails, its gradients may be hiding something."""
+    for duel in standing.duels:
+        rivals = worst_of([own for own in standing.own if own.set.threat == duel.set.threat])
+        if duel.own or rivals is None:
+            continue
+        both = duel.covered & rivals.covered
+        if int(duel.withstood[both].sum()) < int(rivals.withstood[both].sum()):
+            stranger = f"{duel.set.label}, made for {duel.set.samples.label},"
+            yield f"{standing.model.label}: {stranger} fools it more than its own attacks do: suspect its gradients."
 
 
 def _strangers(found: Sequence[Standing], sets: Sequence[SubjectSet]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from advorch.artifacts import ArtifactType, Output
 from advorch.cli.run import app
+from advorch.cli.syncing import masked
 from advorch.errors import UsageError
 from advorch.events import CellFinished, CellReported, CellStarted, Event, RunFinished, RunStarted, Status
 from advorch.store.manifest import Manifest
@@ -259,6 +260,18 @@ def test_sync_needs_a_run_with_mlflow_and_all_passes_the_others_over(home: Path)
         call("sync", FIRST)
     result = call("sync", "--all", "-o", "json")
     assert (result.exit_code, result.stdout) == (0, "[]\n")
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://me:se:cret@db/mlflow", "postgresql://me:***@db/mlflow"),
+        ("http://me@host:5000", "http://me@host:5000"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+    ],
+)
+def test_passwords_in_addresses_are_not_printed(uri: str, shown: str) -> None:
+    assert masked(uri) == shown
 
 
 def test_sync_brings_a_run_to_mlflow_once(

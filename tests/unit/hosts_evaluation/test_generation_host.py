@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from advorch.artifacts import ArtifactType, DataInput, Outcome, Signature
 from advorch.components import Dataset
-from advorch.errors import Stopped
+from advorch.errors import StageFailed, Stopped
 from advorch.hosts.generation import run
 from advorch.kit.adversary.generator import draw, read_generator
 from advorch.kit.codecs import read_data
@@ -109,6 +110,16 @@ def test_a_seed_decides_everything(new_context: NewContext) -> None:
     other = new_context("other")
     other.seeds = Seeds(6)
     assert contents(play(other))["samples/samples.safetensors"] != contents(first)["samples/samples.safetensors"]
+
+
+def test_words_are_refused(new_context: NewContext) -> None:
+    def words(params: Params, split: str) -> Data:
+        return replace(images(params, split), x=torch.ones(40, 3, dtype=torch.int64))
+
+    context = new_context("work")
+    context.components = registry_of(Dataset(name="images", summary="", params=Params, load=lambda: words))
+    with pytest.raises(StageFailed, match="real numbers"):
+        play(context)
 
 
 def test_a_checkpoint_is_gone_once_it_is_committed(new_context: NewContext) -> None:

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from advorch.plan.cells import Settled
-from advorch.plan.keys import action_key, runtime
 from hypothesis import given
 from hypothesis import strategies as st
+
+from advorch.plan.cells import Settled
+from advorch.plan.keys import action_key, runtime
 
 BASE = """\
 version: 1

@@ -1,8 +1,9 @@
 """The order of cells, on graphs drawn at random."""
 
-from advorch.plan.order import ancestors, find_cycle, reverse, topological
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from advorch.plan.order import ancestors, find_cycle, reverse, topological
 
 
 @st.composite

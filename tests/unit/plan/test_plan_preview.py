@@ -1,6 +1,7 @@
 """What `plan` and `explain` say, and what a selection leaves of a plan."""
 
 import pytest
+
 from advorch.errors import UsageError
 from advorch.plan.explain import compare, explain
 from advorch.plan.preview import State, preview

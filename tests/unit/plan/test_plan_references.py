@@ -1,6 +1,7 @@
 """Every form of a reference, and the addresses of cells."""
 
 import pytest
+
 from advorch.plan.cells import PortSource
 from advorch.plan.references import address, parse_reference, same_label
 
@@ -80,8 +81,7 @@ def test_a_matrix_may_narrow_a_reference_to_its_own_cell(world):
 
 def test_the_key_seed_goes_before_the_axis_of_that_name(world):
     text = (
-        DATA
-        + "stages:\n  s: {uses: evaluate/step, seed: '${matrix.seed + 10}', matrix: {seed: [1, 2], kind: [x]}}\n"
+        DATA + "stages:\n  s: {uses: evaluate/step, seed: '${matrix.seed + 10}', matrix: {seed: [1, 2], kind: [x]}}\n"
     )
     assert [cell.seed for cell in world.plan(text).cells.values()] == [11, 12]
 

@@ -1,6 +1,7 @@
 """Settling: inputs bound, conditions and deferred parameters evaluated, failures and skips handed on."""
 
 import pytest
+
 from advorch.errors import InvalidPipeline
 from advorch.plan.build import build_plan
 from advorch.plan.cells import BoundArtifact, Settled, Skipped
@@ -15,7 +16,9 @@ HITS = (
 REPORT = "  report: {uses: evaluate/report, in: {models: plain.model, attacks: 'hit[*].adversarial'}}\n"
 GUARDED = "  wrapped: {uses: defend/wrap, in: {model: plain.model}, when: '${plain.accuracy >= params.floor}'}\n"
 BEHIND = "  after: {uses: attack/pgd, in: {model: wrapped.model, data: toy.test}, with: {epsilon: 0.1}}\n"
-DEFERRED = "  hit: {uses: attack/pgd, in: {model: plain.model, data: toy.test}, with: {epsilon: '${plain.accuracy / 2}'}}\n"
+DEFERRED = (
+    "  hit: {uses: attack/pgd, in: {model: plain.model, data: toy.test}, with: {epsilon: '${plain.accuracy / 2}'}}\n"
+)
 
 
 def test_inputs_are_bound_to_what_their_producers_made(world):
@@ -84,9 +87,11 @@ def test_a_skip_through_a_glob_is_only_missing(world):
     assert outcomes["report"].missing == ("hit[name=pgd]",)
 
 
-@pytest.mark.parametrize("when", ["false", "${1 > 2}", "params.floor > 1", "${matrix.name == 'x'}"])
+@pytest.mark.parametrize(
+    "when", ["false", "'${false}'", "'${1 > 2}'", "'${params.floor > 1}'", "\"${matrix.name == 'x'}\""]
+)
 def test_a_condition_that_is_known_beforehand(world, when):
-    text = DATA + f"  s: {{uses: evaluate/step, matrix: {{name: [y]}}, when: \"{when}\"}}\n"
+    text = DATA + f"  s: {{uses: evaluate/step, matrix: {{name: [y]}}, when: {when}}}\n"
     assert isinstance(world.run(world.plan(text)).outcomes["s[name=y]"], Skipped)
 
 

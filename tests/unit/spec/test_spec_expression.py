@@ -65,8 +65,10 @@ def test_values(text: str, expected: object) -> None:
     ("text", "offset", "message"),
     [
         ("", 0, "empty"), ("1 +", 2, "ends too early"), ("1 2", 2, "operator is missing"), ("(1", 0, "never closed"),
-        ("1)", 1, "unexpected ')'"), ("a.", 2, "must follow the dot"), ("a.1", 1, "operator is missing"), ("a[0]", 1, "unexpected '['"),
-        ("a = 1", 2, "unexpected '='"), ("f(1)", 0, "no function 'f'"), ("'x", 0, "unexpected"), ("a; b", 1, "unexpected"),
+        ("1)", 1, "unexpected ')'"), ("a.", 2, "must follow the dot"), ("a.1", 1, "operator is missing"),
+        ("a[0]", 1, "unexpected '['"),
+        ("a = 1", 2, "unexpected '='"), ("f(1)", 0, "no function 'f'"), ("'x", 0, "unexpected"),
+        ("a; b", 1, "unexpected"),
         ("1 if 2", 2, "without `else`"), ("2x", 1, "without an operator"), ("* 2", 0, "expected a value"),
         ("lambda: 1", 6, "unexpected ':'"), ("a if b else", 10, "ends too early"), ("min(1,", 5, "ends too early"),
         ("None", 0, "unknown word"), ("__import__('os')", 0, "no function"), ("x.y(1)", 3, "unexpected '('"),
@@ -92,7 +94,8 @@ def test_syntax_errors_point_at_the_spot(text: str, offset: int, message: str) -
         ("sqrt(-1)", 0, "negative number"), ("log10(0)", 0, "above 0"), ("(-8) ** 0.5", 5, "root of a negative"),
         ("2 ** 9999", 2, "exponent beyond"), ("10 ** 1000", 3, "too large"), ("1e308 * 10", 6, "too large"),
         ("2.0 ** 1024", 4, "too large"), ("1 if 1 else 2", 5, "true or false"), ("not 'a'", 0, "true or false"),
-        ("1 and true", 0, "true or false"), ("len(3)", 0, "len needs"), ("min()", 0, "argument"), ("abs(1, 2)", 0, "argument"),
+        ("1 and true", 0, "true or false"), ("len(3)", 0, "len needs"), ("min()", 0, "argument"),
+        ("abs(1, 2)", 0, "argument"),
         ("min('a')", 0, "number"), ("round(1, 2.5)", 0, "digits"), ("round(probe.accuracy)", 0, "finite"),
         ("params.sizes + 1", 13, "a list"), ("1 < 2 < 'a'", 6, "not the text"),
         ("sqrt((2 ** 1023 - 1) * 2 + 1)", 0, "too large"),
@@ -126,7 +129,7 @@ def test_names_are_known_without_a_value() -> None:
     found = expression("params.a + (b.c-d if not x else min(y, 2)) == 'z.z'")
     assert found.names == {("params", "a"), ("b", "c-d"), ("x",), ("y",)}
     assert expression("a.if").names == {("a", "if")}
-    assert [(name, mark.column) for name, mark in found.marks()][0] == (("params", "a"), 8)
+    assert next((name, mark.column) for name, mark in found.marks()) == (("params", "a"), 8)
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,14 @@ def filled(written: str) -> object:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("${params.epsilon}", 0.3), ("${params.list}", [1, 2]), ("${params.map}", {"a": 1}), ("${params.nothing}", None),
+        ("${params.epsilon}", 0.3), ("${params.list}", [1, 2]), ("${params.map}", {"a": 1}),
+        ("${params.nothing}", None),
         ("'${params.steps}'", 10), ("a-${params.steps}", "a-10"), ("${params.epsilon}${params.steps}", "0.310"),
-        ("x ${params.flag} ${params.nothing}", "x true null"), ("${params.whole}!", "3.0!"), ("attack/${params.name}", "attack/pgd"),
+        ("x ${params.flag} ${params.nothing}", "x true null"), ("${params.whole}!", "3.0!"),
+        ("attack/${params.name}", "attack/pgd"),
         ("$${params.epsilon}", "${params.epsilon}"), ("a$${b}${params.steps}", "a${b}10"), ("$$${x}", "$${x}"),
-        ("$5", "$5"), ("\"${'}'}\"", "}"), ("\"${'a' if params.flag else 'b'}x\"", "ax"), ("1e-3", 0.001), ("plain", "plain"),
+        ("$5", "$5"), ("\"${'}'}\"", "}"), ("\"${'a' if params.flag else 'b'}x\"", "ax"), ("1e-3", 0.001),
+        ("plain", "plain"),
         ("|\n  a ${params.steps}\n  b\n", "a 10\nb\n"),
     ],
 )  # fmt: skip
@@ -106,7 +109,7 @@ def test_unknown_names_are_placed_whatever_the_quoting(written: str, line: int, 
 
 def test_all_problems_are_found_in_one_pass() -> None:
     problems: list[Problem] = []
-    fill(node("a: ${params.x}\nb: [\"${1 / 0}\", \"${params.list}!\", \"${1 +}\"]\n"), lookup, problems)
+    fill(node('a: ${params.x}\nb: ["${1 / 0}", "${params.list}!", "${1 +}"]\n'), lookup, problems)
     assert [item.code for item in problems] == ["E022", "E021", "E021", "E020"]
 
 

@@ -28,7 +28,9 @@ def plain(found: Parameters) -> Mapping[str, object]:
 
 
 def test_values_are_settled_in_the_order_of_need() -> None:
-    found, problems = parameters("a: ${params.b * 2}\nb: ${params.c.d + 1}\nc: {d: 3, e: '${params.c.d}'}\nf: '<${params.a}>'\n")
+    found, problems = parameters(
+        "a: ${params.b * 2}\nb: ${params.c.d + 1}\nc: {d: 3, e: '${params.c.d}'}\nf: '<${params.a}>'\n"
+    )
     assert problems == []
     assert plain(found) == {"a": 8, "b": 4, "c": {"d": 3, "e": 3}, "f": "<8>"}
     assert found(("params", "c")) == {"d": 3, "e": 3}

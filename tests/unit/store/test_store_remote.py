@@ -107,6 +107,24 @@ def test_an_object_is_downloaded_once_and_a_damaged_copy_again(s3, monkeypatch):
     assert len(calls) == len(artifact.files) + 1
 
 
+def test_a_damaged_copy_in_the_cache_is_never_uploaded(s3):
+    record = s3.open().put_file(s3.file("weights"))
+    [copy] = s3.folder.joinpath("cache").rglob(record.digest)
+    copy.chmod(0o644)
+    copy.write_text("WEIGHTS")
+    s3.damage(object_name(record.digest), lambda data: None)
+    s3.open().put_file(s3.file("weights"))
+    assert list(s3.open().verify()) == []
+    assert s3.open()._objects.intact(record.digest)
+    assert copy.read_text() == "weights"
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(s3):
+    s3.folder.joinpath("file").touch()
+    with pytest.raises(StoreError, match="Not a directory"):
+        s3.open(cache=s3.folder / "file").put_file(s3.file("weights"))
+
+
 def test_what_was_put_is_not_downloaded(s3, monkeypatch):
     store = s3.open()
     artifact = s3.artifact(store, "weights")

@@ -66,7 +66,6 @@ GOLDEN = """\
 [10:00:00] plain cached clean_accuracy=0.9877
 [10:00:01] attack[name=pgd] waits for 2 GPUs, 1 free
 [10:00:03] attack[name=pgd] started
-[10:00:04] attack[name=pgd] 100/1000 10%
 [10:00:09] attack[name=pgd] 600/1000 60%, 4.0s left
 [10:00:10] report step 3 loss=0.25
 [10:00:11] attack[name=pgd] retry 2 of 3 after node_lost in 2.0s: worker died

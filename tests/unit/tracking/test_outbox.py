@@ -82,6 +82,7 @@ def test_a_job_is_read_back_and_a_run_without_one_says_so(tmp_path: Path) -> Non
     assert read_job(tmp_path) is None
     Outbox(tmp_path, job, entry=ENTRY)
     assert read_job(tmp_path) == job
+    assert (tmp_path / JOB_FILE).stat().st_mode & 0o077 == 0
     (tmp_path / JOB_FILE).write_text((tmp_path / JOB_FILE).read_text().replace('"log_samples"', '"unheard"'))
     assert read_job(tmp_path) == replace(job, log_samples=False)
 
