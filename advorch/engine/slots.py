@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping
 
-
 TURNS = "turns"  # how many cells a back end takes at a time, whatever they hold
 
 

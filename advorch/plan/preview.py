@@ -10,7 +10,6 @@ from advorch.plan.plan import Plan
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
 
-
 SHOWN = 3
 
 
@@ -54,20 +53,16 @@ class _Preview:
         self._force = force
         self._done: dict[str, Manifest | None] = {}
         self._open: set[str] = set()
+        self._place = {address: index for index, address in enumerate(plan.cells)}
         self._history: History | None = None
 
     def rows(self) -> list[Row]:
         return [self._row(cell) for cell in self._plan.cells.values()]
 
-    def _some(items: Sequence[str], between: str = ", ") -> str:
-    """As many as one line of a table bears."""
-    more = [f"and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
-    return between.join([*items[:SHOWN], *more])
-
-
-def _row(self, cell: Cell) -> Row:
-        waits_for = [before for before in self._plan.cells if before in self._open & (cell.after | cell.optional_after)]
-        if waits_for:
+    def _row(self, cell: Cell) -> Row:
+        blockers = self._open & (cell.after | cell.optional_after)
+        if blockers:
+            waits_for = sorted(blockers, key=self._place.__getitem__)
             self._open.add(cell.address)
             return _row(cell, State.DEFERRED, f"key known after {_some(waits_for)}")
         settled = self._plan.settle(cell.address, self._done)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from advorch.session.workspace import Workspace
 from advorch.errors import Problem
 from advorch.plan.build import build_plan
 from advorch.plan.plan import Plan
@@ -15,6 +14,7 @@ from advorch.registry.registry import Registry
 from advorch.session.result import Run
 from advorch.session.running import Options, Running
 from advorch.session.signals import stopping_on_signals
+from advorch.session.workspace import Workspace
 from advorch.spec.load import load_pipeline
 from advorch.spec.pipeline import PipelineSpec
 from advorch.store.memo import FileDigests

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from advorch import __version__
-from advorch.session.workspace import Workspace
 from advorch.engine.backend import Backend
 from advorch.engine.cell import Shop
 from advorch.engine.driver import Counter, Driver, Policy
@@ -25,6 +24,7 @@ from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
 from advorch.session.environment import environment
 from advorch.session.logs import LoggedChannel
+from advorch.session.workspace import Workspace
 from advorch.store.api import DurableHook, Owner, Store
 from advorch.store.opening import open_store
 from advorch.tracking.console import open_console

@@ -15,7 +15,7 @@ Keys = tuple[str, ...]
 
 
 def accepted(over: MapNode, root: MapNode, who: str, problems: list[Problem]) -> MapNode:
-    """What of a layer may be set; of every key that the file does not declare and the format does not know, complain."""
+    """What of a layer may be set; complains of keys that neither the file declares nor the format knows."""
     for key, entry in over.entries.items():
         if key in _FIXED:
             problems.append(problem(Code.UNDECLARED, f"{who} cannot set '{key}'", entry.key, "change it in the file"))

@@ -1,5 +1,6 @@
 """Starting, joining and leaving a Ray cluster: every setting and guard that Ray needs stands here."""
 
+import atexit
 import contextlib
 import logging
 import os
@@ -87,10 +88,7 @@ class Cluster:
         import ray
 
         folder = self._private_folder()
-        token = folder / "token"
-        token.touch(mode=0o600)
-        token.write_text(secrets.token_hex(32))
-        self._set("RAY_AUTH_TOKEN_PATH", str(token))
+        _ensure_token()
         with _scratch_of_workers(folder / "scratch"):
             ray.init(
                 address="local",
@@ -117,6 +115,18 @@ class Cluster:
             return
         os.environ[name] = value
         self._undo.callback(os.environ.pop, name, None)
+
+
+def _ensure_token() -> None:
+    """One token a process: Ray reads it once and keeps it, also for the next cluster that the process starts."""
+    if any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
+        return
+    folder = new_folder(PREFIX)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_hex(32))
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from advorch.kit.attack.rows import largest, per_sample, size
+from advorch.kit.attack.projection import ranks
+from advorch.kit.attack.rows import largest, per_sample, size, total
 from advorch.kit.attack.step import Direction, Step
 
 
@@ -40,13 +41,26 @@ def corner_l1(step: Step) -> Tensor:
 
     The strongest numbers go as far as the box lets them until epsilon is spent; without a box that is one number.
     """
-    pull = torch.where(step.ball.movable(step.ball.x, step.gradient), step.gradient, 0).flatten(1)
-    order = pull.abs().argsort(dim=1, descending=True, stable=True)
-    budget = step.ball.epsilon[:, None]
-    room = torch.where(pull == 0, 0, step.ball.room(step.gradient).flatten(1)).gather(1, order).minimum(budget)
-    left = (budget - (room.cumsum(1) - room)).clamp(min=0)
-    spent = torch.zeros_like(pull).scatter_(1, order, torch.minimum(room, left)) * pull.sign()
-    return (spent / _nonzero(budget)).view_as(step.gradient)
+    ball, gradient = step.ball, step.gradient
+    movable = ball.movable(ball.x, gradient)
+    room = torch.where(movable, ball.room(gradient), 0).minimum(per_sample(ball.epsilon, gradient))
+    place = ranks(torch.where(movable, gradient, 0).abs())
+    whole = _how_many_fit(room, place, ball.epsilon)
+    left = ball.epsilon - total(torch.where(place < per_sample(whole, room), room, 0)).to(room.dtype)
+    rest = torch.minimum(room, per_sample(left.clamp(min=0), room))
+    spent = torch.where(place < per_sample(whole, room), room, torch.where(place == per_sample(whole, room), rest, 0))
+    return spent * gradient.sign() / per_sample(_nonzero(ball.epsilon), room)
+
+
+def _how_many_fit(room: Tensor, place: Tensor, budget: Tensor) -> Tensor:
+    """How many numbers, in the order of their places, can go all the way."""
+    low = torch.zeros(len(room), dtype=torch.int64, device=room.device)
+    high = torch.full_like(low, size(room))
+    for _ in range(size(room).bit_length()):
+        middle = (low + high + 1) // 2
+        fits = total(torch.where(place < per_sample(middle, room), room, 0)) <= budget
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle - 1)
+    return low
 
 
 def _nonzero(length: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Draws:
 
     def take(self, index: "Tensor | slice") -> "Draws":
         """The same streams, where they stand, for the samples at an index."""
-        taken = Draws(self.seed, self.ids[index])
+        taken = Draws(self.seed, self.ids[index.to(self.ids.device) if isinstance(index, Tensor) else index])
         taken._position = self._position
         return taken
 

@@ -31,5 +31,5 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
 
 def _split(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The label's logit, and all logits with the label's at minus infinity."""
-    index = y[:, None]
-    return logits.gather(1, index).squeeze(1), logits.scatter(1, index, -torch.inf)
+    chosen = y[:, None] == torch.arange(logits.shape[1], device=logits.device)
+    return torch.where(chosen, logits, 0).sum(1), logits.masked_fill(chosen, -torch.inf)

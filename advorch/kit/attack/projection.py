@@ -58,8 +58,7 @@ def onto_l0(size: Tensor, room: Tensor, radius: Tensor) -> Tensor:
 def ranks(values: Tensor) -> Tensor:
     """The place of each number in its sample, the largest at zero, equal ones in order."""
     order = values.flatten(1).argsort(dim=1, descending=True, stable=True)
-    places = torch.arange(order.shape[1], device=order.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, places).view_as(values)
+    return order.argsort(dim=1).view_as(values)
 
 
 def _soften(size: Tensor, room: Tensor, threshold: Tensor) -> Tensor:

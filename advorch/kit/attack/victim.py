@@ -210,4 +210,4 @@ def _single(logits: Tensor) -> Tensor:
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
     """What belongs to some of the samples; a sample axis of length one belongs to all."""
-    return values[index] if values.dim() > 0 and len(values) > 1 else values
+    return values.to(index.device)[index] if values.dim() > 0 and len(values) > 1 else values

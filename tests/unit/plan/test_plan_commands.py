@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from advorch.cli import plan as commands
 from advorch.cli.starter import starter
 from advorch.errors import InvalidPipeline, UsageError
+from advorch.plan import build
 from advorch.registry import discovery
 
 TEXT = """\
@@ -35,6 +36,7 @@ def invoke(world, tmp_path, monkeypatch):
     monkeypatch.setenv("ADVORCH_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(discovery, "discover", lambda disabled=(), strict=False: world.registry)
+    monkeypatch.setattr(build, "cached_sources", lambda: world.sources)
     (tmp_path / "p.yaml").write_text(TEXT)
     return lambda *words: CliRunner().invoke(app, list(words))
 

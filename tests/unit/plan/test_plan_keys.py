@@ -193,7 +193,8 @@ def test_the_order_of_inputs_counts(world):
 
 
 def test_equal_cells_share_a_key_and_a_seed_parts_them(world):
-    text = "version: 1\nstages:\n  a: {uses: evaluate/step}\n  b: {uses: evaluate/step}\n  c: {uses: evaluate/step, seed: 1}\n"
+    step = "{uses: evaluate/step"
+    text = f"version: 1\nstages:\n  a: {step}}}\n  b: {step}}}\n  c: {step}, seed: 1}}\n"
     keys = world.keys(text)
     assert keys["a"] == keys["b"] != keys["c"]
 

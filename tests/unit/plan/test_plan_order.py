@@ -1,5 +1,7 @@
 """The order of cells, on graphs drawn at random."""
 
+import itertools
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +49,7 @@ def test_a_cycle_is_found_exactly_where_there_is_one(edges):
         loop = find_cycle(edges, left)
         assert loop[0] == loop[-1]
         assert len(set(loop)) == len(loop) - 1
-        assert all(before in edges[name] for before, name in zip(loop, loop[1:], strict=False))
+        assert all(before in edges[name] for before, name in itertools.pairwise(loop))
 
 
 @given(graphs())

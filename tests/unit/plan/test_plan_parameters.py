@@ -73,7 +73,8 @@ def check(world):
 
 SENTENCES = {
     "union": ({"many": "x"}, ("many", "'many' of dataset/odd takes a whole number or a list, not the text 'x'")),
-    "inside a union": ({"many": [1, "x"]}, ("many[1]", "'many[1]' of dataset/odd takes a whole number, not the text 'x'")),
+    "inside a union": ({"many": [1, "x"]},
+        ("many[1]", "'many[1]' of dataset/odd takes a whole number, not the text 'x'")),
     "null": ({"even": None}, ("even", "'even' of dataset/odd takes a whole number, not null")),
     "map": ({"even": {}}, ("even", "'even' of dataset/odd takes a whole number, not a map")),
     "bool": ({"even": True}, ("even", "'even' of dataset/odd takes a whole number, not true")),
@@ -83,7 +84,8 @@ SENTENCES = {
     "own validator": ({"even": 3}, ("even", "'even' of dataset/odd: must be even")),
     "model validator": ({"word": "b", "norm": "l1"}, ("", "'with' of dataset/odd: b does not go with l1")),
     "nested unknown": ({"inner": {"dept": 2}}, ("inner.dept", "dataset/odd has no parameter 'inner.dept'")),
-    "nested bound": ({"inners": [{}, {"depth": 0}]}, ("inners[1].depth", "'inners[1].depth' of dataset/odd must be at least 1, not 0")),
+    "nested bound": ({"inners": [{}, {"depth": 0}]},
+        ("inners[1].depth", "'inners[1].depth' of dataset/odd must be at least 1, not 0")),
     "text for a map": ({"inner": "x"}, ("inner", "'inner' of dataset/odd takes a map, not the text 'x'")),
     "infinity": ({"share": float("inf")}, ("share", "'share' of dataset/odd takes a finite number, not inf")),
     "bad rational": ({"share": "1/0"}, ("share", "'share' of dataset/odd takes a number, not the text '1/0'")),

@@ -12,7 +12,8 @@ def spec_of(tmp_path):
     lines = ["version: 1", "data: {toy: {uses: toy}}", "stages:"]
     lines += ["  m: {uses: train/erm, in: {data: toy.train}, with: {model: {uses: mlp}}}"]
     lines += [
-        f"  s{index}: {{uses: attack/pgd, in: {{model: m.model, data: toy.test}}, with: {{epsilon: 0.5, steps: {index}}}}}"
+        f"  s{index}: {{uses: attack/pgd, in: {{model: m.model, data: toy.test}}, "
+        f"with: {{epsilon: 0.5, steps: {index}}}}}"
         for index in range(1, STAGES)
     ]
     return load_pipeline(tmp_path / "big.yaml", text="\n".join(lines))

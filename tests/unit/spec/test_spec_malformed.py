@@ -88,7 +88,7 @@ GENERATED: dict[str, tuple[Callable[[], str], tuple[str, int, int]]] = {
     "closed-brackets": (lambda: "x: " + "[" * 40_000 + "]" * 40_000 + "\n", ("E009", 1, 67)),
     "braces": (lambda: "version: 1\nx-deep: " + "{a: " * 40_000 + "\n" + STAGES, ("E009", 2, 258)),
     "nested-blocks": (lambda: "".join(" " * n + f"k{n}:\n" for n in range(2_000)), ("E009", 64, 64)),
-    "deep-expression": (lambda: "version: 1\nparams: {a: \"${" + "(" * 400 + "1" + ")" * 400 + "}\"}\n" + STAGES, ("E020", 2, 40)),
+    "deep-expression": (lambda: "version: 1\nparams: {a: \"${" + "(" * 400 + "1}\"}\n" + STAGES, ("E020", 2, 40)),
     "long-expression": (lambda: f"version: 1\nparams: {{a: \"${{{'1 + ' * 400}1}}\"}}\n" + STAGES, ("E020", 2, 16)),
     "tower": (lambda: "version: 1\nparams: {a: \"${9 ** 9 ** 9 ** 9}\"}\n" + STAGES, ("E021", 2, 23)),
     "zero-byte": (lambda: "version: 1\nname: a\0b\n" + STAGES, ("E008", 2, 8)),
