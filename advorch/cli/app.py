@@ -2,6 +2,10 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> None:
@@ -10,7 +14,7 @@ def main() -> None:
     from advorch.errors import AdvorchError
 
     try:
-        _app()()
+        build_app()()
     except AdvorchError as error:
         sys.stderr.write(error.render() + "\n")
         sys.exit(error.exit_code)
@@ -19,7 +23,8 @@ def main() -> None:
         sys.exit(0)
 
 
-def _app():  # type: ignore[no-untyped-def]
+def build_app() -> "typer.Typer":
+    """All commands by noun; typer is imported here so that the module costs nothing."""
     import typer
 
     from advorch.cli import cache, doctor, pipeline, plugin, run, schema

@@ -122,22 +122,29 @@ def _wait(shop: Shop, delay: float) -> None:
 
 
 def _started(settled: Settled, attempt: int) -> CellStarted:
-    inputs: dict[str, Json] = {port: [_digest(item) for item in items] for port, items in settled.inputs.items()}
     cell = settled.cell
     return CellStarted(
         cell=cell.address, stage=cell.stage, component=cell.component.id, key=settled.key, attempt=attempt,
-        params=settled.params, inputs=inputs,
+        params=settled.params, inputs=described(settled),
     )  # fmt: skip
 
 
-def _digest(item: BoundArtifact | DataInput) -> str:
-    return item.artifact.digest if isinstance(item, BoundArtifact) else item.digest
+def described(settled: Settled) -> dict[str, Json]:
+    """What reached each port, by content and in words."""
+    return {port: [_described(item) for item in items] for port, items in settled.inputs.items()}
+
+
+def _described(item: BoundArtifact | DataInput) -> dict[str, Json]:
+    if isinstance(item, BoundArtifact):
+        name = f"{item.cell}.{item.port}"
+        return {"name": name, "digest": item.artifact.digest, "type": item.artifact.type.value}
+    return {"name": f"{item.uses} {item.split}", "digest": item.digest, "type": "dataset"}
 
 
 def _retried(settled: Settled, attempt: int, failure: StageFailed, delay: float) -> CellRetried:
     return CellRetried(
         cell=settled.cell.address, attempt=attempt, error_class=failure.error_class.value,
-        message=failure.message, delay=delay,
+        message=failure.message, delay=delay, most=settled.cell.retry.max,
     )  # fmt: skip
 
 

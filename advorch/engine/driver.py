@@ -130,10 +130,17 @@ class Driver:
         if manifest is not None:
             self.ledger.succeeded(settled, manifest, Status.CACHED)
         elif cell.address in self._plan.reuse:
-            hint = "run it too, or widen the selection"
-            self._fail(cell, UsageError(f"{cell.address} lies outside the selection and is not cached", hint=hint))
+            self._do_without(cell)
         else:
             self._ready[cell.address] = settled
+
+    def _do_without(self, cell: Cell) -> None:
+        """A cell outside the selection is not cached: a fan-in can do without it, anything else cannot."""
+        message = f"{cell.address} lies outside the selection and is not cached"
+        if any(cell.address in other.after for other in self._plan.cells.values()):
+            self._fail(cell, UsageError(message, hint="run it too, or widen the selection"))
+        else:
+            self.ledger.ended(cell, Status.SKIPPED, message)
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
         for settled in list(self._ready.values()):

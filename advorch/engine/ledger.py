@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from advorch.engine.cell import described
 from advorch.errors import AdvorchError, InfrastructureError, InvalidPipeline, StageFailed
 from advorch.events import CellFinished, Event, Status
 from advorch.plan.cells import Cell, Settled
@@ -26,7 +27,8 @@ class Ledger:
         """The cell has a manifest, computed or found."""
         outputs = {port: artifact.digest for port, artifact in manifest.outputs.items()}
         self._end(
-            settled.cell, status, manifest=manifest, key=settled.key, outputs=outputs, metrics=manifest.metrics,
+            settled.cell, status, manifest=manifest, key=settled.key, outputs=outputs,
+            metrics=manifest.metrics, params=settled.params, inputs=described(settled),
             seconds=seconds, missing=settled.missing,
         )  # fmt: skip
 
