@@ -171,10 +171,11 @@ def _recorded(top: str) -> frozenset[str]:
 
 def folder_digests(folder: Path, modules: Modules) -> dict[str, str]:
     """Every Python file below a folder, by relative path."""
-    return {os.path.relpath(path, folder).replace(os.sep, "/"): modules.digest(path) for path in python_files(folder)}
+    start = len(str(folder)) + 1
+    return {path[start:].replace(os.sep, "/"): modules.digest(path) for path in python_files(str(folder))}
 
 
-def python_files(folder: Path | str) -> list[str]:
+def python_files(folder: str) -> list[str]:
     """Paths of the Python files below a folder, in order."""
     found = (os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
     return sorted(path for path in found if path.endswith(".py"))

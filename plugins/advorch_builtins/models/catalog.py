@@ -1,5 +1,6 @@
 """Architectures by name: parameters are told here, nothing heavy is imported."""
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -152,7 +153,20 @@ def _granted(params: ImportedParams) -> Access:
 
 
 def _own_files(params: ImportedParams) -> Sequence[Path]:
-    return [expand(location) for location in (params.weights, params.classes) if location]
+    """Weights, class names, and the code of the architecture: all of them decide the model."""
+    named = [expand(location) for location in (params.weights, params.classes) if location]
+    return [*named, *_source_files(params.target)]
+
+
+def _source_files(target: str) -> list[Path]:
+    """The module, or the whole package it lies in, found without importing anything."""
+    top = target.partition(":")[0].partition(".")[0]
+    found = importlib.util.find_spec(top)
+    if found is None or not (found.origin or found.submodule_search_locations):
+        return [Path(f"{top}.py")]  # told as the file that cannot be read
+    if found.submodule_search_locations:
+        return sorted(path for folder in found.submodule_search_locations for path in Path(folder).rglob("*.py"))
+    return [Path(str(found.origin))]
 
 
 LINEAR = Model(
