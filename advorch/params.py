@@ -51,7 +51,7 @@ def _rational(value: object, annotation: object) -> object:
 
 
 def _sequence(values: list[Any], annotation: object) -> object:
-    """A list as the sequence that the field holds: after a `before` validator, strict mode takes no list for a tuple."""
+    """A list as the sequence that the field holds: after a `before` validator, strict mode takes none for a tuple."""
     for option in _options(annotation):
         origin, args = typing.get_origin(option), typing.get_args(option)
         if origin is tuple and Ellipsis not in args:

@@ -13,7 +13,7 @@ from advorch.engine.channel import Channel
 from advorch.engine.context import WorkContext
 from advorch.engine.group import Alone, Group
 from advorch.engine.scratch import new_folder, scratch
-from advorch.engine.surroundings import seed_everything, surroundings
+from advorch.engine.surroundings import device_of, seed_everything, surroundings
 from advorch.engine.task import Produced, Task
 from advorch.errors import PluginMismatch
 from advorch.hosts.job import FitHost, MapHost, MapJob
@@ -42,7 +42,7 @@ class Bench:
     def fit(self, task: Task, channel: Channel, group: Group | None = None) -> Produced:
         """A whole fit; every rank of a gang calls it, and only rank 0 has outputs."""
         with captured(channel.log), surroundings(task), scratch() as folder:
-            context = self._context(task, channel, group or Alone(), folder)
+            context = self._context(task, channel, group or Alone(device_of(task)), folder)
             component, settings = self._component(task)
             host = cast("FitHost", importlib.import_module(component.host))
             outcome = host.run(context, component, settings)
@@ -100,7 +100,7 @@ class Bench:
 
     def _open_job(self, task: Task, channel: Channel) -> "OpenJob":
         folder = new_folder()
-        context = self._context(task, channel, Alone(), folder)
+        context = self._context(task, channel, Alone(device_of(task)), folder)
         component, settings = self._component(task)
         host = cast("MapHost", importlib.import_module(component.host))
         return OpenJob(task.key, context, host.open_job(context, component, settings))

@@ -27,7 +27,7 @@ class WorkContext:
     ) -> None:
         self.rank = group.rank
         self.world_size = group.size
-        self.device = "cuda" if task.gpus > 0 else "cpu"
+        self.device = group.device
         self.seeds = Seeds(task.seed)
         self.scratch = scratch
         self.series: list[Report] = []

@@ -8,6 +8,7 @@ class Group(Protocol):
 
     rank: int
     size: int
+    device: str
 
     def agree(self, value: Any) -> Any:
         """Rank 0's value, on every rank."""
@@ -22,6 +23,9 @@ class Alone:
     rank = 0
     size = 1
 
+    def __init__(self, device: str) -> None:
+        self.device = device
+
     def agree(self, value: Any) -> Any:
         """The value itself."""
         return value
@@ -33,9 +37,10 @@ class Alone:
 class Gang:
     """The ranks of an initialised torch.distributed process group."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         import torch.distributed as dist
 
+        self.device = device
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
 

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from advorch.processes import birth
+
 PREFIX = "advorch-"
 
 
@@ -29,7 +31,7 @@ def sweep(prefix: str = PREFIX, parent: Path | None = None) -> None:
     """Remove folders of this user whose process is gone."""
     for folder in (parent or Path(tempfile.gettempdir())).glob(f"{prefix}*-*"):
         pid = folder.name.removeprefix(prefix).partition("-")[0]
-        if pid.isdigit() and _is_ours(folder) and not _is_alive(int(pid)):
+        if pid.isdigit() and _is_ours(folder) and birth(int(pid)) is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -38,13 +40,3 @@ def _is_ours(folder: Path) -> bool:
         return folder.stat().st_uid == os.getuid()
     except FileNotFoundError:
         return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -52,6 +52,11 @@ def check_gpu(task: Task) -> None:
         )
 
 
+def device_of(task: Task) -> str:
+    """The device of a worker that is alone: Ray shows it no other GPU than its own."""
+    return "cuda" if task.gpus > 0 else "cpu"
+
+
 def collective_backend(gpus: float) -> str:
     """nccl where every rank has a GPU of its own, gloo elsewhere: nccl refuses two ranks on one device."""
     return "nccl" if gpus >= 1 else "gloo"

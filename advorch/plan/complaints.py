@@ -46,12 +46,16 @@ _BOUNDS = {
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One sentence about the value at a path of the parameters; `on_key` when the key itself is wrong."""
+    """One sentence about the value at a path of the parameters.
+
+    `on_key` when the key itself is wrong, `on_component` when the name of the component is that takes them.
+    """
 
     path: Path
     message: str
     hint: str = ""
     on_key: bool = False
+    on_component: bool = False
 
     def below(self, prefix: Path) -> "Complaint":
         """The same, seen from parameters that hold these at a path."""

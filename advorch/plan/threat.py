@@ -65,8 +65,9 @@ def _carried(cell: Cell, types: tuple[ArtifactType, ...], known: Mapping[str, fr
 def _check_access(attack: Attack[Any], models: frozenset[Granted], path: Path, report: Report) -> None:
     for model, granted in sorted(models):
         if not granted.allows(attack.threat.access):
-            message = f"{attack.id} needs {_see(attack.threat.access)}, but {model} grants {_see(granted)}"
-            report("E314", Complaint(path, message, "use an attack that needs less access, or another model"))
+            message = f"{attack.id} needs the model's {attack.threat.access.value}, but {model} grants {_seen(granted)}"
+            hint = "use an attack that needs less access, or another model"
+            report("E314", Complaint(path, message, hint, on_component=True))
 
 
 def _check_scale(threat: ThreatSettings, boxes: frozenset[Box], path: Path, report: Report) -> None:
@@ -110,5 +111,5 @@ def _sources(cell: Cell, types: tuple[ArtifactType, ...]) -> Iterator[PortSource
             yield from cell.inputs.get(name, ())
 
 
-def _see(access: Access) -> str:
-    return "nothing" if access is Access.NOTHING else f"its {access.value}"
+def _seen(access: Access) -> str:
+    return "nothing" if access is Access.NOTHING else f"its {access.value} alone"

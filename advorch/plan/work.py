@@ -33,10 +33,17 @@ class Blame:
     located: Located
     otherwise: Mark
     problems: Problems
+    component: Mark | None = None
 
     def __call__(self, code: str, complaint: Complaint) -> None:
+        self.problems.add(code, complaint.message, self._place(complaint) or self.otherwise, complaint.hint)
+
+    def _place(self, complaint: Complaint) -> Mark | None:
+        if complaint.on_component:
+            nested = (*complaint.path[:-1], "uses")
+            return self.located.mark(nested) if complaint.path else self.component
         find = self.located.key_mark if complaint.on_key else self.located.mark
-        self.problems.add(code, complaint.message, find(complaint.path) or self.otherwise, complaint.hint)
+        return find(complaint.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,4 +67,4 @@ class Work:
 
 def blame_for(stage: StageSpec, located: Located, problems: Problems) -> Blame:
     """What has no place of its own is put to the stage's `with:`, or to the stage."""
-    return Blame(located, stage.with_.mark if stage.with_ else stage.mark, problems)
+    return Blame(located, stage.with_.mark if stage.with_ else stage.mark, problems, stage.uses.mark)

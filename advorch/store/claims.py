@@ -12,10 +12,10 @@ from threading import Event, Thread
 from typing import Any
 
 from advorch.errors import Claimed, Stopped, StoreError
+from advorch.processes import birth, this_place
 from advorch.store.api import Owner
 from advorch.store.backend import Records, Seen
 from advorch.store.layout import claim_name
-from advorch.store.liveness import birth, this_place
 
 log = logging.getLogger(__name__)
 

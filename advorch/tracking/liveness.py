@@ -4,13 +4,13 @@ import json
 import os
 import platform
 import signal
-import subprocess
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from advorch.artifacts import check_format
 from advorch.errors import InfrastructureError
+from advorch.processes import birth
 from advorch.tracking.files import write_atomically
 
 FILE = "driver.json"
@@ -66,33 +66,6 @@ def life(folder: Path) -> Life:
     if driver.host != platform.node():
         return Life.ELSEWHERE
     return Life.ALIVE if birth(driver.pid) == driver.birth else Life.DEAD
-
-
-def birth(pid: int) -> str | None:
-    """When a process was born, as an opaque text; None for one that is gone or only waits to be reaped."""
-    if Path("/proc/self/stat").exists():
-        return _birth_by_proc(pid)
-    return _birth_by_ps(pid)
-
-
-def _birth_by_proc(pid: int) -> str | None:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = stat.rpartition(")")[2].split()  # the name in brackets may hold spaces
-    state, started = fields[0], fields[19]
-    return None if state in "ZX" else f"{boot}/{started}"
-
-
-def _birth_by_ps(pid: int) -> str | None:
-    environment = os.environ | {"LC_ALL": "C", "TZ": "UTC"}
-    answer = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, env=environment
-    )
-    state, _, started = answer.stdout.strip().partition(" ")
-    return started.strip() if started and not state.startswith("Z") else None
 
 
 def ask_to_stop(folder: Path) -> None:

@@ -94,7 +94,7 @@ def _rank_main(config: dict[Any, Any]) -> Any:
     """What each rank runs; errors leave it as ours."""
     task: Task = config["task"]
     posting = Posting(config["mailbox"], task.cell)
-    group = Gang()
+    group = Gang(_device(task))
     threading.Thread(target=_watch, args=(task,), daemon=True, name="watchdog").start()
     try:
         return Bench().fit(task, posting.channel, group)
@@ -102,6 +102,18 @@ def _rank_main(config: dict[Any, Any]) -> Any:
         raise classify(error) from None
     finally:
         posting.flush()
+
+
+def _device(task: Task) -> str:
+    """Ray Train shows every rank of a node all of its GPUs; which is whose, it alone knows."""
+    if not task.gpus:
+        return "cpu"
+    import torch
+    from ray.train.torch import get_device
+
+    device = get_device()
+    torch.cuda.set_device(device)
+    return str(device)
 
 
 def _watch(task: Task) -> None:

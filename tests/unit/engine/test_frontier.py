@@ -6,8 +6,13 @@ from advorch.plan.cells import Cell
 
 def cell(address: str, *after: str, maybe: tuple[str, ...] = ()) -> Cell:
     return Cell(
-        address=address, stage=address, component=None, inputs={}, after=frozenset(after), optional_after=frozenset(maybe)  # type: ignore[arg-type]
-    )  # fmt: skip
+        address=address,
+        stage=address,
+        component=None,  # type: ignore[arg-type]
+        inputs={},
+        after=frozenset(after),
+        optional_after=frozenset(maybe),
+    )
 
 
 def open_now(frontier: Frontier) -> list[str]:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from advorch.errors import Claimed, StoreError
+from advorch.processes import birth
 from advorch.store import claims as claiming
 from advorch.store.api import Owner
 from advorch.store.backend import Seen
 from advorch.store.claims import Claims, decode, new_claim
 from advorch.store.folder import FolderRecords
 from advorch.store.layout import claim_name
-from advorch.store.liveness import birth
 from advorch.store.local import LocalStore
 
 KEY = "ab" * 32
@@ -261,7 +261,7 @@ def test_birth_knows_the_living_from_the_dead():
 
 
 def test_birth_can_be_asked_of_ps(monkeypatch):
-    from advorch.store import liveness
+    from advorch import processes
 
     answers = {"1": "Ss   Mon Jan  5 10:00:00 2026\n", "2": "Z+   Mon Jan  5 10:00:00 2026\n", "3": ""}
 
@@ -269,7 +269,7 @@ def test_birth_can_be_asked_of_ps(monkeypatch):
         return subprocess.CompletedProcess(command, 0, stdout=answers[command[-1]])
 
     monkeypatch.setattr(subprocess, "run", answer)
-    assert [liveness._birth_by_ps(pid) for pid in (1, 2, 3)] == ["Mon Jan  5 10:00:00 2026", None, None]
+    assert [processes._birth_by_ps(pid) for pid in (1, 2, 3)] == ["Mon Jan  5 10:00:00 2026", None, None]
 
 
 def test_a_claim_says_whose_it_is_in_json(tmp_path):

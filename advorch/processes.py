@@ -8,7 +8,7 @@ from pathlib import Path
 
 def this_place() -> str:
     """Names the set of processes that we can see: host, boot and process id namespace."""
-    return "/".join([platform.node(), _first_line("/proc/sys/kernel/random/boot_id"), _namespace()])
+    return "/".join([platform.node(), _boot(), _namespace()])
 
 
 def birth(pid: int) -> str | None:
@@ -22,7 +22,7 @@ def _birth_by_proc(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()  # the command in brackets may hold spaces and brackets
-    return None if fields[0] in "ZX" else fields[19]
+    return None if fields[0] in "ZX" else f"{_boot()}/{fields[19]}"
 
 
 def _birth_by_ps(pid: int) -> str | None:
@@ -33,9 +33,9 @@ def _birth_by_ps(pid: int) -> str | None:
     return started.strip() if started and not state.startswith("Z") else None
 
 
-def _first_line(path: str) -> str:
+def _boot() -> str:
     try:
-        return Path(path).read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except FileNotFoundError:
         return ""
 
