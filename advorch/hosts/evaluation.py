@@ -138,14 +138,16 @@ def write_report(folder: Path, component: Evaluation[Any], subject: Subject, fin
     for name, picture in zip(unique_slugs(list(pictures)), pictures.values(), strict=True):
         (folder / f"{name}.png").write_bytes(picture)
     page = render(
-        component.id,
+        component.name.replace("-", " ").capitalize(),
+        kind=component.id,
         introduction=[component.summary + ".", _what(subject)],
         notes=findings.notes,
         tables=findings.tables,
         pictures=pictures,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
-    record = {"metrics": dict(findings.metrics), "notes": list(findings.notes)}
+    models = {model.label: model.digest for model in subject.models}
+    record = {"metrics": dict(findings.metrics), "notes": list(findings.notes), "models": models}
     write_json(folder / "findings.json", {"format": f"report/{FORMAT}", "component": component.id, **record})
 
 

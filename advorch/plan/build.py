@@ -142,7 +142,8 @@ class _Builder:
         if left:
             loop = find_cycle(edges, left)
             mark = works[loop[0]].draft.stage.mark
-            self._problems.add("E309", f"these stages wait for each other: {' -> '.join(loop)}", mark)
+            message = f"these stages wait for each other: {' -> '.join(loop)}"
+            self._problems.add("E309", message, mark, "one of them must do without what it reads of the other")
         return order
 
     def _check_threats(self, works: Sequence[Work]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from advorch.spec.scalars import shown
+from advorch.spec.suggest import closest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 Suggest = Callable[[str, Iterable[str]], str]
 
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _QUOTED = re.compile(r"'([^']*)'")
 _EXPECTED = {
     "int_type": "a whole number",
@@ -70,6 +73,7 @@ def complaints(
     for error in errors:
         grouped.setdefault(_real_path(error, values), []).append(error)
     told = [path for path, group in grouped.items() if not _other_branch(path, group, grouped)]
+    told = [path for path in told if not _misspelt(path, grouped)]
     return [_complaint(path, grouped[path], schema, owner, suggest) for path in told]
 
 
@@ -77,6 +81,18 @@ def _other_branch(path: Path, group: list["ErrorDetails"], grouped: Mapping[Path
     """Whether a union's other branch got further into this value, and so is the one that was meant."""
     deeper = any(len(other) > len(path) and other[: len(path)] == path for other in grouped)
     return deeper and all(len(error["loc"]) > len(path) for error in group)
+
+
+def _misspelt(path: Path, grouped: Mapping[Path, list["ErrorDetails"]]) -> bool:
+    """Whether what is missing stands beside it under a name that will be corrected to it."""
+    if not path or grouped[path][0]["type"] != "missing":
+        return False
+    beside = [
+        str(other[-1])
+        for other, group in grouped.items()
+        if other[:-1] == path[:-1] and group[0]["type"] == "extra_forbidden"
+    ]
+    return bool(closest(str(path[-1]), beside))
 
 
 def _real_path(error: "ErrorDetails", values: Any) -> Path:
@@ -117,8 +133,19 @@ def _complaint(
         return Complaint(path[:-1], message, _describe(schema, path), on_key=True)
     if all(item["type"] in _EXPECTED for item in group):
         wanted = " or ".join(dict.fromkeys(_EXPECTED[item["type"]] for item in group))
-        return Complaint(path, f"{name} takes {wanted}, not {shown(error['input'])}", _describe(schema, path))
+        told = _rewritten(error["input"], wanted, _schema_at(schema, path)) or _describe(schema, path)
+        return Complaint(path, f"{name} takes {wanted}, not {shown(error['input'])}", told)
     return _refused(path, name, next(item for item in group if item["type"] not in _EXPECTED), suggest)
+
+
+def _rewritten(value: object, wanted: str, nested: type[BaseModel] | None) -> str:
+    """How a text is written that was meant for something else."""
+    if not isinstance(value, str):
+        return ""
+    if "number" in wanted and _NUMBER.fullmatch(value):
+        return f"without quotes: {value}"
+    named = nested is not None and "uses" in nested.model_fields and _WORD.fullmatch(value)
+    return f"write {{uses: {value}}}" if named else ""
 
 
 def _refused(path: Path, name: str, error: "ErrorDetails", suggest: Suggest) -> Complaint:

@@ -17,6 +17,13 @@ from advorch.spec.nodes import MapNode, Mark, Scalar
 from advorch.spec.suggest import hint
 
 
+_NOUNS = {
+    ArtifactType.ADVERSARIAL: "adversarial samples",
+    ArtifactType.SAMPLES: "samples",
+    ArtifactType.METRICS: "metrics",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """What a cell reads, and what must or may have succeeded before it."""
@@ -85,7 +92,7 @@ class Connector:
             if not port.optional and not draft.stage.inputs.get(name):
                 message = f"'{draft.stage.name}' does not connect the port '{name}', which {draft.component.id} needs"
                 known = self._offers(port.type, draft)
-                example = f"in: {{{name}: {known}}}" if known else f"it takes a {port.type.value}"
+                example = f"in: {{{name}: {known}}}" if known else f"it takes {_noun(port.type)}"
                 self._problems.add("E306", message, draft.stage.mark, f"add `{example}`" if known else example)
 
     def _offers(self, wanted: ArtifactType, asking: Draft) -> str:
@@ -165,8 +172,9 @@ class Connector:
     def _fits(self, opening: _Opening, text: str, found: ArtifactType, mark: Mark) -> bool:
         if found.feeds(opening.port.type):
             return True
-        message = f"the {opening.label} takes a {opening.port.type.value}, but {text} is a {found.value}"
-        self._problems.add("E308", message, mark)
+        message = f"the {opening.label} takes {_noun(opening.port.type)}, but {text} is {_noun(found)}"
+        known = self._offers(opening.port.type, opening.draft)
+        self._problems.add("E308", message, mark, f"for example {known}" if known else "")
         return False
 
     def _needs(self, draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
@@ -204,3 +212,7 @@ class Connector:
             node = node.get(step) if isinstance(node, MapNode) else None
         entry = node.entries.get(name) if isinstance(node, MapNode) else None
         return entry.key if entry else draft.stage.mark
+
+
+def _noun(kind: ArtifactType) -> str:
+    return _NOUNS.get(kind, f"a {kind.value}")

@@ -17,6 +17,8 @@ OBSERVERS: Mapping[type, str] = {
     RunFinished: "advorch_run_finished",
 }
 
+LISTED = 20
+
 _log = logging.getLogger(__name__)
 
 
@@ -97,11 +99,12 @@ class Registry:
         kind, _, name = id.partition("/")
         allowed = [known.partition("/")[2] for known in self.ids(kind)]
         meant = difflib.get_close_matches(name, allowed, n=1) or self._elsewhere(id)
-        parts = [f"did you mean {meant[0]!r}?"] if meant else []
-        parts += [f"{kind} offers: {', '.join(allowed)}"] if allowed else [f"kinds: {', '.join(self._kinds())}"]
+        parts = [f"{kind} offers: {_listing(allowed)}"] if allowed else [f"kinds: {', '.join(self._kinds())}"]
         broken = [plugin.name for plugin in self.plugins if plugin.error]
         parts += [f"broken and not considered: {', '.join(broken)}"] if broken else []
-        return "; ".join(parts)
+        switched_off = [plugin.entry_point for plugin in self.plugins if plugin.disabled]
+        parts += [f"switched off: {', '.join(switched_off)}"] if switched_off else []
+        return (f"did you mean {meant[0]!r}? " if meant else "") + "; ".join(parts)
 
     def _elsewhere(self, id: str) -> list[str]:
         """The same name under another kind, nearest kind first; where the kind is unknown, the nearest id of all."""
@@ -119,6 +122,11 @@ def _contributed(plugins: Iterable[Plugin]) -> Iterator[tuple[AnyComponent, Plug
     for plugin in plugins:
         for component in plugin.components:
             yield component, plugin
+
+
+def _listing(names: list[str]) -> str:
+    shown = ", ".join(names[:LISTED])
+    return f"{shown} and {len(names) - LISTED} more" if len(names) > LISTED else shown
 
 
 def _version(plugins: Iterable[Plugin], distribution: str) -> str:

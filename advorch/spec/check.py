@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from advorch.errors import Problem
-from advorch.spec.codes import Code, problem
+from advorch.spec.codes import MOST_PROBLEMS, Code, problem
 from advorch.spec.expression import Expression, ExpressionError, Lookup
 from advorch.spec.interpolate import condition, fill, is_open, is_secret, pieces
 from advorch.spec.kinds import BadValue, Computed, Condition, Constraint, Settled, Text, ValueKind
@@ -13,7 +13,6 @@ from advorch.spec.shape import Either, Free, ListOf, Section, Shape, is_private,
 from advorch.spec.suggest import hint
 
 Keys: TypeAlias = tuple[str, ...]
-_MOST_PROBLEMS = 100  # a file with more is another file
 
 
 def check(root: MapNode, shape: Section, lookup: Lookup, problems: list[Problem]) -> None:
@@ -35,7 +34,7 @@ class _Checker:
         self._take(problem(code, message, mark, hint))
 
     def _take(self, *found: Problem) -> None:
-        if len(self._problems) < _MOST_PROBLEMS:
+        if len(self._problems) < MOST_PROBLEMS:
             self._problems += found
 
     def _node(self, node: Node, shape: Shape, keys: Keys, at: Mark) -> None:
@@ -87,7 +86,7 @@ class _Checker:
         """What stands under a key of the user's choice; None, and a problem, where there may be none."""
         if kind.rest is None:
             where = dotted(keys) or "the pipeline"
-            if len(self._problems) < _MOST_PROBLEMS:  # suggestions are not free
+            if len(self._problems) < MOST_PROBLEMS:
                 self._add(Code.UNKNOWN_KEY, f"unknown key '{key[:60]}' in {where}", entry.key, hint(key, kind.fields))
             return None
         if kind.rest_name is not None:

@@ -7,6 +7,9 @@ from advorch.errors import Problem
 from advorch.spec.nodes import Mark
 
 
+MOST_PROBLEMS = 100  # a file with more is another file, and suggestions are not free
+
+
 class Code(StrEnum):
     """One kind of mistake each; `MEANING` has the sentence."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from advorch.errors import Problem
 from advorch.spec.check import dotted
-from advorch.spec.codes import Code, problem
+from advorch.spec.codes import MOST_PROBLEMS, Code, problem
 from advorch.spec.compose import compose
 from advorch.spec.nodes import Entry, ListNode, MapNode, Mark, Node, Scalar, Source
 from advorch.spec.shape import ROOT, Either, Free, Section, Shape, is_private, settle
@@ -29,6 +29,8 @@ def _compare(over: MapNode, base: Node | None, shape: Shape, keys: Keys, said: t
     for key, entry in over.entries.items():
         below = inner(shape, key)
         if key not in declared and (below is None or not _known(shape, key)):
+            if len(said[1]) >= MOST_PROBLEMS:
+                continue
             whole = "a list is replaced as a whole" if isinstance(base, ListNode) else ""
             _complain(key, entry, whole or hint(key, sorted_names(shape, declared)), keys, said)
         elif isinstance(entry.node, MapNode) and below is not None and not _is_component(below):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from advorch.errors import Problem
-from advorch.spec.codes import Code, problem
+from advorch.spec.codes import MOST_PROBLEMS, Code, problem
 from advorch.spec.expression import ExpressionError, Path, UnknownName
 from advorch.spec.interpolate import AlreadyReported, fill, is_open, names, size
 from advorch.spec.nodes import Entry, ListNode, MapNode, Mark, Node, Scalar
@@ -48,7 +48,7 @@ class Parameters:
         return {key: entry.node for key, entry in settled.entries.items()} if isinstance(settled, MapNode) else {}
 
     def _settle(self, path: Steps, scalar: Scalar) -> None:
-        if self._looked_up > _MOST_VALUES:
+        if self._looked_up > _MOST_VALUES or len(self._problems) >= MOST_PROBLEMS:
             return
         found: list[Problem] = []
         self._tainted = False

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 _LISTED = 20
+_COMPARED = 500
 _LONGEST = 60  # matching is quadratic in the word, and nobody mistypes a paragraph
 
 
@@ -12,10 +13,17 @@ def closest(word: str, allowed: Iterable[str]) -> str:
     head, dot, tail = word[:_LONGEST].rpartition(".")
     every = list(allowed)
     beside = [name for name in every if name.rpartition(".")[0] == head] if dot else []
-    cut = len(head) + 1 if beside else 0
-    folded = {name[cut:].casefold(): name for name in reversed(beside or every)}
-    near = difflib.get_close_matches((tail if beside else word[:_LONGEST]).casefold(), folded, n=1, cutoff=0.6)
+    cut, wanted = (len(head) + 1, tail) if beside else (0, word[:_LONGEST])
+    folded = {name[cut:].casefold(): name for name in reversed(_of_like_length(wanted, beside or every, cut))}
+    near = difflib.get_close_matches(wanted.casefold(), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else ""
+
+
+def _of_like_length(word: str, names: list[str], cut: int) -> list[str]:
+    """The names that are worth a comparison; among thousands only a few hundred."""
+    if len(names) <= _COMPARED:
+        return names
+    return [name for name in names if abs(len(name) - cut - len(word)) <= 2][:_COMPARED]
 
 
 def hint(word: str, allowed: Iterable[str]) -> str:

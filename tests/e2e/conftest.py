@@ -1,14 +1,17 @@
 """A workspace of its own for every test, and pipelines of the lab's stages."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 LAB = Path(__file__).parents[1] / "lab"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture
@@ -19,6 +22,49 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(LAB))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(LAB), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
     return tmp_path
+
+
+class Answer(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """Run the command line in this process, in an empty folder with its own `.advorch`."""
+    from advorch.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ADVORCH_HOME", raising=False)
+
+    def call(*arguments: str | Path) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["advorch", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return Answer(int(left.value.code or 0), said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compare a text with the agreed one; lists that grow with the built-ins are compared up to their eighth name."""
+
+    def compare(name: str, text: str) -> None:
+        steady = re.sub(r"((?:[\w.-]+, ){8})[\w., -]+", r"\1...", text)
+        path = GOLDEN / f"{name}.txt"
+        if os.environ.get("ADVORCH_WRITE_GOLDEN"):
+            path.write_text(steady)
+        assert steady == path.read_text()
+
+    return compare
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from advorch.engine.scratch import new_folder, sweep
 from advorch.errors import InfrastructureError
 
 PREFIX = "adv-"
+CONNECT_SECONDS = 5.0
 
 # What Ray must be told before it is imported, and why.
 SETTINGS = {
@@ -24,7 +26,6 @@ SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # prints are captured by us
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_AUTH_MODE": "token",
     "RAY_enable_infeasible_task_early_exit": "0",
 }
 
@@ -82,6 +83,7 @@ class Cluster:
     def _join(self) -> None:
         import ray
 
+        _knock(self._settings.address)
         ray.init(address=self._settings.address, log_to_driver=False, logging_level=logging.ERROR, namespace="advorch")
 
     def _start_private(self) -> None:
@@ -118,7 +120,10 @@ class Cluster:
 
 
 def _ensure_token() -> None:
-    """One token a process: Ray reads it once and keeps it, also for the next cluster that the process starts."""
+    """One token a process: Ray reads it once and keeps it, also for the next cluster that the process starts.
+
+    The mode is left to `ray.init`, which turns tokens on for a private cluster also if Ray was imported before us.
+    """
     if any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
         return
     folder = new_folder(PREFIX)
@@ -142,6 +147,13 @@ def _scratch_of_workers(folder: Path) -> Iterator[None]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = before
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries an address where nobody listens for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
 
 
 def _whole(amount: float | None) -> int | None:

@@ -1,6 +1,7 @@
 """Figures as PNG bytes: the same values give the same bytes, since nothing of place or time is written into them."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours keep apart for colour-blind eyes too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-_DPI = 110
-_WIDE = 45
+_SOFT = "#59636e"
+_DPI = 144
+_SCREEN_DPI = 96
+_FONT = 9
+_LABEL = 16  # letters of a line below an axis
+_FEW_BARS = 12
+_FEW_CLASSES = 12
 
 
 def new_figure(width: float = 7.0, height: float = 3.6) -> "Figure":
@@ -37,29 +43,57 @@ def png(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
+def shown_width(picture: bytes) -> int:
+    """How many pixels of a page a picture takes, so that letters have one size in all of them."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as image:
+        dots = image.info.get("dpi", (_SCREEN_DPI,))[0] or _SCREEN_DPI
+        return round(image.width * _SCREEN_DPI / float(dots))
+
+
 def plain(text: str) -> str:
     """Text as it stands: a dollar sign would begin a formula."""
     return text.replace("$", r"\$")
 
 
+def wrapped(text: str) -> str:
+    """Plain text in lines that fit below an axis."""
+    return plain(textwrap.fill(text, _LABEL, break_long_words=False, break_on_hyphens=False))
+
+
 def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proportion | None"]], axis: str) -> bytes:
     """Grouped bars of accuracies with their 95% intervals; what was not measured has no bar."""
-    figure = new_figure(width=max(5.0, 1.5 + 0.35 * len(labels) * len(series)))
-    axes = figure.add_subplot()
+    lines = max((wrapped(label).count("\n") for label in labels), default=0)
+    room = 0.35 * len(labels) * len(series)
+    figure = new_figure(width=max(4.6, 1.5 + max(room, 0.95 * len(labels) * bool(lines))), height=3.1 + 0.16 * lines)
+    axes = _bare_axes(figure)
     width = 0.8 / max(1, len(series))
     for place, (name, values) in enumerate(series.items()):
         _bars(axes, [index + (place + 0.5) * width - 0.4 for index in range(len(labels))], values, width, name, place)
-    axes.set_xticks(range(len(labels)), [plain(label) for label in labels])
-    if sum(len(label) for label in labels) > _WIDE:
-        axes.tick_params(axis="x", rotation=30)
-    axes.set_ylim(0, 1.02)
+    axes.set_xticks(range(len(labels)), [wrapped(label) for label in labels])
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_ylim(0, 1.1)
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "20%", "40%", "60%", "80%", "100%"])
     axes.set_ylabel("accuracy")
     axes.set_xlabel(axis)
+    if len(labels) * len(series) <= _FEW_BARS:
+        _name_heights(axes, series, width)
+    if len(series) > 1:
+        figure.legend(loc="outside upper center", ncols=min(4, len(series)), frameon=False, fontsize=_FONT)
+    return png(figure)
+
+
+def _bare_axes(figure: "Figure") -> "Axes":
+    """Axes without a box, with pale lines at the ticks of the height."""
+    axes = figure.add_subplot()
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="both", length=0, labelsize=_FONT, labelcolor=_SOFT)
+    axes.xaxis.label.set_size(_FONT)
+    axes.yaxis.label.set_size(_FONT)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
-    if len(series) > 1:
-        figure.legend(loc="outside upper center", ncols=min(4, len(series)), frameon=False)
-    return png(figure)
+    return axes
 
 
 def _bars(
@@ -75,24 +109,54 @@ def _bars(
         [max(0.0, interval.high - height) for height, interval in zip(heights, intervals, strict=True)],
     ]
     axes.bar(
-        [place for place, _ in known], heights, width, yerr=errors, label=plain(name),
-        color=_COLOURS[colour % len(_COLOURS)], error_kw={"elinewidth": 1, "capsize": 2},
+        [place for place, _ in known], heights, 0.92 * width, yerr=errors, label=plain(name),
+        color=_COLOURS[colour % len(_COLOURS)], error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#303030"},
     )  # fmt: skip
 
 
+def _name_heights(axes: "Axes", series: Mapping[str, Sequence["Proportion | None"]], width: float) -> None:
+    for place, values in enumerate(series.values()):
+        for index, value in enumerate(values):
+            if value is not None and value.total:
+                at = index + (place + 0.5) * width - 0.4
+                height = value.interval().high + 0.015
+                axes.text(at, height, f"{100 * value.value:.0f}%", ha="center", va="bottom", fontsize=_FONT - 1)
+
+
 def heat_map(counts: Tensor, classes: Sequence[str]) -> bytes:
-    """A confusion matrix, each row as shares of its true class."""
+    """A confusion matrix, each row as shares of its true class; of a few classes also in figures, in per cent."""
     shares = counts.double() / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    size = max(4.0, 1.5 + 0.4 * len(classes))
-    figure = new_figure(width=size + 1, height=size)
+    size = max(3.6, 1.2 + 0.34 * len(classes))
+    figure = new_figure(width=size + 0.9, height=size)
     axes = figure.add_subplot()
-    image = axes.imshow(shares.numpy(), vmin=0, vmax=1, cmap="cividis")
-    axes.set_xticks(range(len(classes)), [plain(name) for name in classes], rotation=45, ha="right")
+    image = axes.imshow(shares.numpy(), vmin=0, vmax=1, cmap="Blues")
+    axes.set_xticks(range(len(classes)), [plain(name) for name in classes], **_slanted(classes))
     axes.set_yticks(range(len(classes)), [plain(name) for name in classes])
-    axes.set_xlabel("predicted under attack")
-    axes.set_ylabel("true class")
-    figure.colorbar(image, ax=axes, label="share of the true class")
+    axes.tick_params(length=0, labelsize=_FONT)
+    axes.set_xlabel("predicted under attack", fontsize=_FONT)
+    axes.set_ylabel("true class", fontsize=_FONT)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, ticks=[0, 0.5, 1], shrink=0.8)
+    bar.ax.set_yticklabels(["0", "50%", "100%"])
+    bar.ax.tick_params(length=0, labelsize=_FONT - 1)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    if len(classes) <= _FEW_CLASSES:
+        _name_shares(axes, shares.tolist())
     return png(figure)
+
+
+def _slanted(names: Sequence[str]) -> dict[str, Any]:
+    short = 3
+    return {"rotation": 45, "ha": "right"} if max((len(name) for name in names), default=0) > short else {}
+
+
+def _name_shares(axes: "Axes", shares: list[list[float]]) -> None:
+    half, least = 0.5, 0.005
+    for row, line in enumerate(shares):
+        for column, share in enumerate(line):
+            if share >= least:
+                colour = "white" if share > half else _SOFT
+                axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=colour)
 
 
 def scatter(groups: Mapping[str, Tensor]) -> bytes:
@@ -114,13 +178,17 @@ def is_image(shape: Sequence[int]) -> bool:
     return (len(shape) == flat or (len(shape) == channels and shape[0] in (1, 3))) and min(shape[-2:]) > 1
 
 
-def comparison_grid(clean: Tensor, changed: Tensor, titles: Sequence[str], box: tuple[float, float]) -> bytes:
+def comparison_grid(
+    clean: Tensor, changed: Tensor, titles: Sequence[str], box: tuple[float, float], attack: str = ""
+) -> bytes:
     """Clean, adversarial, and their difference stretched to the full range, a column a sample."""
     low, high = box
     difference = changed - clean
     scale = difference.flatten(1).abs().amax(dim=1).clamp(min=1e-12).view(-1, *[1] * (clean.dim() - 1))
     rows = [(clean - low) / (high - low), (changed - low) / (high - low), 0.5 + 0.5 * difference / scale]
-    figure = new_figure(width=max(3.0, 1.1 * len(clean)), height=3.8)
+    figure = new_figure(width=max(3.0, 1.0 * len(clean)), height=3.5)
+    if attack:
+        figure.suptitle(plain(attack), fontsize=_FONT, color=_SOFT)
     grid = figure.subplots(3, len(clean), squeeze=False)
     for line, (name, images) in enumerate(zip(("clean", "adversarial", "difference"), rows, strict=True)):
         for column, image in enumerate(images):
@@ -129,9 +197,10 @@ def comparison_grid(clean: Tensor, changed: Tensor, titles: Sequence[str], box: 
             axes.set_xticks([])
             axes.set_yticks([])
             if line == 0:
-                axes.set_title(plain(titles[column]), fontsize=7)
+                axes.set_title(plain(titles[column]), fontsize=_FONT - 1)
             if column == 0:
-                axes.set_ylabel(name, fontsize=8)
+                axes.set_ylabel(name, fontsize=_FONT - 1)
+            axes.spines[:].set_color("#c8ced4")
     return png(figure)
 
 

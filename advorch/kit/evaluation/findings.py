@@ -9,6 +9,20 @@ Value: TypeAlias = None | bool | int | float | str
 Figure: TypeAlias = bytes | Callable[[], bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a page shows a table; files have every column and every digit.
+
+    `shares` are columns in per cent. `intervals` are columns with the two that bound them, shown as one. A column of
+    `usual` is left off the page where all its values are the usual one. A `folded` table has to be opened.
+    """
+
+    shares: frozenset[str] = frozenset()
+    intervals: tuple[tuple[str, str, str], ...] = ()
+    usual: tuple[tuple[str, Value], ...] = ()
+    folded: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns by name, rows of plain values; a missing value is None."""
@@ -16,11 +30,24 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
     caption: str = ""
+    look: Look = Look()
 
     def __post_init__(self) -> None:
         widths = {len(row) for row in self.rows} - {len(self.columns)}
         if widths:
             raise ValueError(f"a table of {len(self.columns)} columns has a row of {min(widths)}")
+        strange = self._looked_at() - set(self.columns)
+        if strange:
+            raise ValueError(f"a table is shown by columns that it does not have: {', '.join(sorted(strange))}")
+
+    def _looked_at(self) -> set[str]:
+        bounds = {name for names in self.look.intervals for name in names}
+        return bounds | self.look.shares | {name for name, _ in self.look.usual}
+
+    def column(self, name: str) -> tuple[Value, ...]:
+        """The values of one column."""
+        place = self.columns.index(name)
+        return tuple(row[place] for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advorch.kit.evaluation.findings import Table, Value, unique_slugs
+from advorch.kit.evaluation.figures import shown_width
+from advorch.kit.evaluation.findings import Table, unique_slugs
+from advorch.kit.evaluation.report_table import layout
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -13,47 +15,53 @@ _TEMPLATE = Path(__file__).with_name("report.html.j2")
 def render(
     title: str,
     *,
+    kind: str = "",
     introduction: Sequence[str] = (),
     notes: Sequence[str] = (),
     tables: Mapping[str, Table] | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> str:
-    """The page; equal arguments give equal text."""
+    """The page: its first table, the notes, the other tables, the figures; equal arguments give equal text."""
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["shown"] = shown
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    sections = _sections(tables or {})
     return template.render(
         title=title,
+        kind=kind,
         introduction=introduction,
         notes=notes,
-        sections=_sections(tables or {}),
-        pictures=[{"title": name, "data": _encoded(image)} for name, image in (pictures or {}).items()],
+        headline=sections[:1],
+        sections=[section for section in sections[1:] if not section["table"].folded],
+        folded=[section for section in sections[1:] if section["table"].folded],
+        galleries=_galleries(pictures or {}),
     )
-
-
-def shown(value: Value) -> str:
-    """A value as a reader wants it: four digits after the point, nothing where nothing was measured."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _sections(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     ids = unique_slugs([f"table {title}" for title in tables], "-")
+    named = zip(ids, tables.items(), strict=True)
+    return [{"id": name, "title": title, "table": layout(table)} for name, (title, table) in named]
+
+
+def _galleries(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Figures under what they are of: `Accuracy by class: erm mlp` stands under `erm mlp`."""
+    subjects = list(dict.fromkeys(_subject(title) for title in pictures))
+    ids = unique_slugs([f"figures {subject}" for subject in subjects], "-")
     return [
-        {"id": name, "title": title, "table": table, "numeric": _numeric(table)}
-        for name, (title, table) in zip(ids, tables.items(), strict=True)
-    ]
+        {"id": name, "title": subject, "pictures": [_picture(title, pictures[title]) for title in pictures if _subject(title) == subject]}
+        for name, subject in zip(ids, subjects, strict=True)
+    ]  # fmt: skip
 
 
-def _numeric(table: Table) -> list[bool]:
-    columns = [[row[index] for row in table.rows] for index in range(len(table.columns))]
-    return [all(value is None or isinstance(value, int | float) for value in values) for values in columns]
+def _subject(title: str) -> str:
+    return title.partition(": ")[2]
 
 
-def _encoded(image: bytes) -> str:
-    return base64.b64encode(image).decode("ascii")
+def _picture(title: str, image: bytes) -> dict[str, Any]:
+    caption = title.partition(": ")[0]
+    data = base64.b64encode(image).decode("ascii")
+    return {"title": title, "caption": caption, "width": shown_width(image), "data": data}

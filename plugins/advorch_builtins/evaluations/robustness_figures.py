@@ -61,12 +61,12 @@ def _confusion(standing: Standing, classes: Sequence[str]) -> bytes:
 
 
 def _samples(standing: Standing, data: Data, examples: int) -> bytes:
-    """The first samples that the first attack fooled, else the first that it tried."""
-    duel = next((duel for duel in standing.own if standing.fooled_by(duel).any()), standing.own[0])
+    """The first samples that the strongest attack fooled, else the first that it tried."""
+    duel = max(standing.own, key=lambda own: int(standing.fooled_by(own).sum()))
     fooled = standing.fooled_by(duel)
     chosen = (fooled if fooled.any() else duel.covered).nonzero().flatten()[:examples]
     clean, changed = data.x[chosen], duel.set.samples.adversarial[duel.position[chosen]]
     before, after = standing.clean[chosen].tolist(), duel.predicted[chosen].tolist()
-    titles = [f"{data.classes[first]} to {data.classes[second]}" for first, second in zip(before, after, strict=True)]
+    titles = [f"{data.classes[first]} → {data.classes[second]}" for first, second in zip(before, after, strict=True)]
     box = data.box or (float(clean.min()), float(clean.max()))
-    return draw.comparison_grid(clean, changed, titles, box)
+    return draw.comparison_grid(clean, changed, titles, box, duel.set.label)

@@ -41,14 +41,14 @@ def test_components_are_found_by_id(registry: Registry) -> None:
 
 
 UNKNOWN = {
-    "attack/pdg": ("no attack is called 'pdg'", "did you mean 'pgd'?; attack offers: deepfool, pgd"),
+    "attack/pdg": ("no attack is called 'pdg'", "did you mean 'pgd'? attack offers: deepfool, pgd"),
     "train/trades": (
         "no plugin offers anything of kind 'train'",
-        "did you mean 'defend/trades'?; kinds: attack, defend",
+        "did you mean 'defend/trades'? kinds: attack, defend",
     ),
-    "attack/trades": ("no attack is called 'trades'", "did you mean 'defend/trades'?; attack offers: deepfool, pgd"),
-    "atack/pgd": ("no plugin offers anything of kind 'atack'", "did you mean 'attack/pgd'?; kinds: attack, defend"),
-    "pgd": ("'pgd' is no component id: write kind/name", "did you mean 'attack/pgd'?; kinds: attack, defend"),
+    "attack/trades": ("no attack is called 'trades'", "did you mean 'defend/trades'? attack offers: deepfool, pgd"),
+    "atack/pgd": ("no plugin offers anything of kind 'atack'", "did you mean 'attack/pgd'? kinds: attack, defend"),
+    "pgd": ("'pgd' is no component id: write kind/name", "did you mean 'attack/pgd'? kinds: attack, defend"),
     "attack/zzz": ("no attack is called 'zzz'", "attack offers: deepfool, pgd"),
 }
 
