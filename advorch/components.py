@@ -159,6 +159,7 @@ class Component(Generic[P, F_co]):
         return _joined(self.name, self.params, self.nested_settings)
 
 
+@functools.cache
 def _joined(name: str, own: type[P], host: type[Params]) -> type[P]:
     apart = not issubclass(own, host) and not issubclass(host, own)
     bases: tuple[Any, ...] = (own, host) if apart else (own if issubclass(own, host) else host,)

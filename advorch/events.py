@@ -1,7 +1,7 @@
 """What a run says of itself: one small type an event, written to the journal as a JSON line."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias, get_args
 
@@ -134,7 +134,7 @@ Event: TypeAlias = (
 
 def plain(event: Event, at: float) -> dict[str, Any]:
     """As one JSON object with the event's name and time."""
-    return {"event": event.name, "at": at, **asdict(event)}
+    return {"event": event.name, "at": at, **{item.name: getattr(event, item.name) for item in fields(event)}}
 
 
 def parse(record: Mapping[str, Any]) -> Event:

@@ -1,5 +1,6 @@
 """`advorch pipeline`: one command a verb."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +55,8 @@ def run(
     options = Options(
         executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet, disabled=pipeline.disabled
     )
-    finished = planned.run(options)
+    with contextlib.redirect_stdout(sys.stderr):  # stdout carries data: what libraries print goes to people
+        finished = planned.run(options)
     _show(finished, output, quiet=quiet)
     raise typer.Exit(finished.exit_code)
 

@@ -59,11 +59,11 @@ def plan(
     """Show what a run would compute, what is cached, and why."""
     from advorch.cli.opening import open_plan, store_of
     from advorch.plan.preview import preview
-    from advorch.plan.selection import Selection
+    from advorch.plan.selection import Selection, forced
 
     selection = Selection(only=tuple(only or ()), from_=tuple(from_ or ()), until=tuple(until or ()))
     opened = open_plan(file, profile=profile, overrides=set_ or (), no_plugin=no_plugin or (), selection=selection)
-    rows = preview(opened.plan, store_of(opened.spec), force or ())
+    rows = preview(opened.plan, store_of(opened.spec), forced(force or (), opened.plan.labels()))
     _warn(opened.plan.warnings)
     _show_plan(opened, rows, show_origin, output)
     _tell_plan(opened, rows, file)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from advorch.engine.cell import Shop, compute
 from advorch.engine.frontier import Frontier
 from advorch.engine.ledger import Ledger
+from advorch.engine.ready import Line, Ready, Request
 from advorch.engine.slots import TURNS, Slots
 from advorch.engine.task import stop_flag
 from advorch.errors import InfrastructureError, InvalidPipeline, Stopped, UsageError
@@ -71,8 +72,8 @@ class Driver:
         self._frontier = Frontier(plan.cells)
         self.ledger = Ledger(emit=counter.emit, on_end=self._frontier.ended, keep_going=policy.keep_going)
         self.late = False
-        self._ready: dict[str, Settled] = {}
-        self._running: dict[str, tuple[Settled, dict[str, float]]] = {}
+        self._ready = Ready()
+        self._running: dict[str, tuple[Settled, Request]] = {}
         self._returns: queue.SimpleQueue[_Return] = queue.SimpleQueue()
         self._slots = Slots({})
         self._told: set[str] = set()
@@ -84,7 +85,7 @@ class Driver:
         with ThreadPoolExecutor(max_workers=self._policy.jobs or 64, thread_name_prefix="cell") as pool:
             while self._advance(pool):
                 pass
-        for cell in [*self._frontier.untouched(), *(settled.cell for settled in self._ready.values())]:
+        for cell in [*self._frontier.untouched(), *(settled.cell for settled in self._ready)]:
             self.ledger.ended(cell, Status.STOPPED, "not started")
         return self.ledger
 
@@ -132,7 +133,7 @@ class Driver:
         elif cell.address in self._plan.reuse:
             self._do_without(cell)
         else:
-            self._ready[cell.address] = settled
+            self._ready.add(settled, request_of(cell))
 
     def _do_without(self, cell: Cell) -> None:
         """A cell outside the selection is not cached: a fan-in can do without it, anything else cannot."""
@@ -143,12 +144,12 @@ class Driver:
             self.ledger.ended(cell, Status.SKIPPED, message)
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
-        for settled in list(self._ready.values()):
-            if self._policy.jobs is not None and len(self._running) >= self._policy.jobs:
+        for line, settled in self._ready.in_turn():
+            if self._halted or (self._policy.jobs is not None and len(self._running) >= self._policy.jobs):
                 return
-            if not self._halted and not self._is_computing(settled.key):
+            if not self._is_computing(settled.key):
                 self._opened()
-                self._try_start(pool, settled)
+                self._try_start(pool, line, settled)
 
     def _is_computing(self, key: str) -> bool:
         """An equal cell is under way: its manifest will serve both."""
@@ -160,19 +161,26 @@ class Driver:
             self._slots = Slots({**self._shop.backend.capacity(), **self._policy.limits})
         return self._shop
 
-    def _try_start(self, pool: ThreadPoolExecutor, settled: Settled) -> None:
-        cell, request, slots = settled.cell, request_of(settled.cell), self._slots
+    def _try_start(self, pool: ThreadPoolExecutor, line: Line, settled: Settled) -> None:
+        cell, request, slots = settled.cell, line.request, self._slots
         if never := slots.never(request):
-            del self._ready[cell.address]
+            self._ready.remove(settled)
             hint = "lower `resources:` or `limits:`, or give the cluster more"
             self._fail(cell, InfrastructureError(f"{cell.address} can never start: it needs {never}", hint=hint))
         elif slots.take(request):
-            del self._ready[cell.address]
+            self._ready.remove(settled)
             self._running[cell.address] = (settled, request)
             pool.submit(self._work, settled)
-        elif cell.address not in self._told and (lacking := slots.lacking(request)):
-            self._told.add(cell.address)
-            self._emit(CellWaiting(cell=cell.address, reason=f"waits for {lacking}"))
+        else:
+            line.refused = True
+            self._tell_waiting(line)
+
+    def _tell_waiting(self, line: Line) -> None:
+        lacking = self._slots.lacking(line.request)
+        for settled in line.newcomers() if lacking else ():
+            if settled.cell.address not in self._told and not self._is_computing(settled.key):
+                self._told.add(settled.cell.address)
+                self._emit(CellWaiting(cell=settled.cell.address, reason=f"waits for {lacking}"))
 
     def _work(self, settled: Settled) -> None:
         started = time.monotonic()
@@ -200,8 +208,8 @@ class Driver:
             self._fail(settled.cell, returned.error, settled.key, returned.seconds)
 
     def _serve_equals(self, key: str, manifest: Manifest) -> None:
-        for settled in [item for item in self._ready.values() if item.key == key]:
-            del self._ready[settled.cell.address]
+        for settled in self._ready.equal(key):
+            self._ready.remove(settled)
             self.ledger.succeeded(settled, manifest, Status.CACHED)
 
     def _fail(self, cell: Cell, error: BaseException, key: str = "", seconds: float = 0.0) -> None:

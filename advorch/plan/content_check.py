@@ -54,7 +54,7 @@ def _missing(checked: Checked, error: OSError | AdvorchError, path: Path) -> Com
     named = next((place.path for place in checked.locations if file.startswith(str(expand(place.location)))), ())
     reason = (error.strerror or str(error)).lower()
     message = f"{checked.component.id} cannot read {file}: {reason}" if file else f"{checked.component.id}: {reason}"
-    return Complaint((*path, *named), message, "put the data there, or say where it is")
+    return Complaint((*path, *named), message, "put it there, or say where it is")
 
 
 def _unread(_: object) -> str:

@@ -46,6 +46,14 @@ def _named(words: Iterable[str], flag: str, stages: Mapping[str, Labels]) -> set
     return {address for word in words for address in find_cells(word, stages, flag)}
 
 
+def forced(words: Iterable[str], stages: Mapping[str, Labels]) -> frozenset[str]:
+    """The cells that `--force` names by stage or cell; `all` names every one."""
+    chosen = set(words)
+    if "all" in chosen:
+        return frozenset(address for cells in stages.values() for address in cells)
+    return frozenset(_named(chosen, "--force", stages))
+
+
 def find_cells(word: str, stages: Mapping[str, Labels], flag: str) -> list[str]:
     """The cells of a stage, or those that `stage[axis=value]` or a glob means; UsageError if there are none."""
     reference = parse_reference(word)

@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advorch.errors import Problem
 from advorch.plan.build import build_plan
 from advorch.plan.plan import Plan
-from advorch.plan.selection import Selection
+from advorch.plan.selection import Selection, forced
 from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.session.result import Run
@@ -72,6 +72,8 @@ class Planned:
     def run(self, options: Options | None = None) -> Run:
         """Compute what is not cached; the exit code and every result are in the Run."""
         chosen = options or Options(disabled=self.pipeline.disabled)
+        cells = forced(chosen.policy.force, self.plan.labels())
+        chosen = replace(chosen, policy=replace(chosen.policy, force=cells))
         running = Running(self.plan, self.pipeline.registry, self.pipeline.workspace, chosen)
         stop = threading.Event()
         with stopping_on_signals(stop):

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from advorch.errors import Problem
 from advorch.spec.nodes import Mark
 
-
 MOST_PROBLEMS = 100  # a file with more is another file, and suggestions are not free
 
 

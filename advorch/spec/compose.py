@@ -6,7 +6,7 @@ from typing import cast
 import yaml
 
 from advorch.errors import Problem
-from advorch.spec.codes import Code, problem
+from advorch.spec.codes import MOST_PROBLEMS, Code, problem
 from advorch.spec.nodes import Entry, ListNode, MapNode, Mark, Node, Scalar, Source
 from advorch.spec.scalars import resolve, shown
 from advorch.spec.syntax import explain
@@ -99,7 +99,8 @@ class _Composer:
         return Mark(self._source, line + 1, column + 1, max(1, len(self._source.lines[line].rstrip()) - column))
 
     def _add(self, code: Code, message: str, mark: Mark, hint: str = "") -> None:
-        self._problems.append(problem(code, message, mark, hint))
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(problem(code, message, mark, hint))
 
     def _grow(self, nodes: int, depth: int, event: Event) -> None:
         self._count += nodes

@@ -9,6 +9,7 @@ from advorch.spec.codes import Code, problem
 from advorch.spec.compose import MOST_NODES, compose, position, source_of
 from advorch.spec.merge import merge
 from advorch.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, Source, walk
+from advorch.spec.suggest import closest
 
 LARGEST = 4 * 1024 * 1024
 _MOST_FILES = 100
@@ -137,7 +138,7 @@ def _read(path: Path) -> str:
     """The text of a file, never more of it than is allowed."""
     try:
         if not path.is_file():
-            raise _Unreadable(Code.INCLUDE, f"there is no file {path}", "included files are found beside this file")
+            raise _Unreadable(Code.INCLUDE, f"there is no file {path}", _meant(path))
         if path.stat().st_size > LARGEST:
             raise _too_large(path)
         with path.open("rb") as handle:
@@ -147,6 +148,12 @@ def _read(path: Path) -> str:
     if len(content) > LARGEST:
         raise _too_large(path)
     return _decoded(path, content)
+
+
+def _meant(path: Path) -> str:
+    """The file beside the missing one whose name is nearest, and where files are looked for."""
+    near = closest(path.name, (item.name for item in path.parent.glob("*.y*ml")))
+    return (f"did you mean '{near}'? " if near else "") + "included files are found beside this file"
 
 
 def _decoded(path: Path, content: bytes) -> str:

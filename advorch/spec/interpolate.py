@@ -19,6 +19,7 @@ _OPENING = re.compile(r"\$?\$\{")
 _CLOSING = re.compile(r"'[^']*'|\"[^\"]*\"|(?P<end>\})|[^'\"}]+|['\"]")
 _LONGEST_TEXT = 65_536
 _MOST_VALUES = 100_000
+_MOST_EXPRESSIONS = 500
 
 
 def is_open(scalar: Scalar) -> bool:
@@ -39,6 +40,9 @@ def pieces(scalar: Scalar) -> tuple[Piece, ...]:
             found.append("${")
             position = match.end()
             continue
+        if len(found) > 2 * _MOST_EXPRESSIONS:
+            message = f"more than {_MOST_EXPRESSIONS:,} expressions in one text"
+            raise ExpressionError(message, offset=0, mark=scalar.mark, code=Code.TOO_LARGE)
         position = _end(text, match.end(), finder)
         inside = text[match.end() : position - 1]
         found.append(parse(inside, finder.mark(inside)))
@@ -161,15 +165,20 @@ class AlreadyReported(Exception):
 
 def size(value: object, most: int) -> int:
     """How many values are in a value, counted as far as `most`."""
-    waiting, count = [value], 0
+    return measure(value, most)[0]
+
+
+def measure(value: object, most: int) -> tuple[int, int]:
+    """How many values are in a value and how deep they lie, looked at as far as `most`."""
+    waiting, count, deepest = [(value, 1)], 0, 0
     while waiting and count <= most:
-        here = waiting.pop()
-        count += 1
+        here, depth = waiting.pop()
+        count, deepest = count + 1, max(deepest, depth)
         if isinstance(here, Mapping):
-            waiting.extend(here.values())
+            waiting.extend((item, depth + 1) for item in here.values())
         elif isinstance(here, Sequence) and not isinstance(here, str):
-            waiting.extend(here)
-    return count
+            waiting.extend((item, depth + 1) for item in here)
+    return count, deepest
 
 
 def _text(node: Node) -> object:
@@ -191,6 +200,20 @@ def _formatted(expression: Expression, lookup: Lookup) -> str:
 
 
 __all__ = [
-    "AlreadyReported", "Expression", "ExpressionError", "Lookup", "Path", "UnknownName", "condition", "expressions",
-    "fill", "is_open", "is_secret", "names", "parse", "pieces", "size",
+    "AlreadyReported",
+    "Expression",
+    "ExpressionError",
+    "Lookup",
+    "Path",
+    "UnknownName",
+    "condition",
+    "expressions",
+    "fill",
+    "is_open",
+    "is_secret",
+    "measure",
+    "names",
+    "parse",
+    "pieces",
+    "size",
 ]  # fmt: skip

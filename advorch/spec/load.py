@@ -8,6 +8,7 @@ from advorch.errors import InvalidPipeline, Problem
 from advorch.spec import expression
 from advorch.spec.build import data_specs, stage_specs, tracking_spec
 from advorch.spec.check import check
+from advorch.spec.codes import MOST_PROBLEMS, Code
 from advorch.spec.expression import Lookup, UnknownName
 from advorch.spec.files import Files
 from advorch.spec.merge import merge
@@ -114,4 +115,8 @@ def _ordered(problems: list[Problem], sources: list[str]) -> list[Problem]:
         place = problem.place
         return (order.get(place.source, len(order)), place.line, place.column) if place else (-1, 0, 0)
 
-    return sorted(dict.fromkeys(problems), key=position)
+    told = sorted(dict.fromkeys(problems), key=position)
+    if len(told) <= 2 * MOST_PROBLEMS:
+        return told
+    rest = Problem(code=Code.TOO_LARGE.value, message=f"{len(told) - MOST_PROBLEMS:,} more problems are not shown")
+    return [*told[:MOST_PROBLEMS], rest]

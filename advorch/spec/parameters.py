@@ -5,8 +5,9 @@ from typing import TypeAlias
 
 from advorch.errors import Problem
 from advorch.spec.codes import MOST_PROBLEMS, Code, problem
+from advorch.spec.compose import DEEPEST
 from advorch.spec.expression import ExpressionError, Path, UnknownName
-from advorch.spec.interpolate import AlreadyReported, fill, is_open, names, size
+from advorch.spec.interpolate import AlreadyReported, fill, is_open, measure, names
 from advorch.spec.nodes import Entry, ListNode, MapNode, Mark, Node, Scalar
 
 Steps: TypeAlias = tuple[str | int, ...]
@@ -53,9 +54,12 @@ class Parameters:
         found: list[Problem] = []
         self._tainted = False
         value = fill(scalar, self, found).value
-        self._looked_up += size(value, _MOST_VALUES)
+        count, depth = measure(value, _MOST_VALUES)
+        self._looked_up += count
         if self._looked_up > _MOST_VALUES:
             found.append(problem(Code.TOO_LARGE, f"params grow beyond {_MOST_VALUES:,} values here", scalar.mark))
+        elif depth > DEEPEST:
+            found.append(problem(Code.TOO_LARGE, f"params grow deeper than {DEEPEST} levels here", scalar.mark))
         self._problems += found
         if not found and not self._tainted:
             self._settled[path] = value
@@ -68,8 +72,10 @@ class Parameters:
                 self._tainted = True
                 raise AlreadyReported
             return self._settled[path]
-        values = [(step, self._plain(child, (*path, step))) for step, child in children(node)]
-        return dict(values) if isinstance(node, MapNode) else [value for _, value in values]
+        if path not in self._settled:
+            values = [(step, self._plain(child, (*path, step))) for step, child in children(node)]
+            self._settled[path] = dict(values) if isinstance(node, MapNode) else [value for _, value in values]
+        return self._settled[path]
 
     def _node(self, node: Node, path: Steps) -> Node:
         if isinstance(node, Scalar):

@@ -12,6 +12,8 @@ class Finder:
         self._scalar = scalar
         self._line = scalar.mark.line
         self._column = scalar.mark.column
+        breaks = scalar.text.count("\n") + scalar.text.count(" ")  # a folded line break is read as a blank
+        self._last = min(len(scalar.mark.source.lines), scalar.mark.line + min(_FARTHEST, breaks))
 
     def mark(self, inside: str) -> Mark:
         """Where the next `${inside}` has its first character; the scalar itself where escapes hide it."""
@@ -30,10 +32,8 @@ class Finder:
 
     def _next(self, wanted: str, skip: int, length: int) -> Mark | None:
         lines = self._scalar.mark.source.lines
-        text = self._scalar.text
-        last = min(len(lines), self._scalar.mark.line + min(_FARTHEST, text.count("\n") + text.count(" ")))
         line, start = self._line, self._column - 1
-        while line <= last:
+        while line <= self._last:
             found = _unescaped(lines[line - 1], wanted, start)
             if found >= 0:
                 self._line, self._column = line, found + len(wanted) + 1

@@ -1,7 +1,7 @@
 """A manifest: what a key produced. Its existence is what "done" means."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from advorch.artifacts import Artifact, check_format
@@ -28,7 +28,7 @@ class Manifest:
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""
-        record = asdict(self) | {"format": FORMAT}
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__} | {"format": FORMAT}
         return record | {"outputs": {port: artifact.plain() for port, artifact in self.outputs.items()}}
 
     @classmethod

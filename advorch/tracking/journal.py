@@ -69,7 +69,8 @@ class Journal:
             if _durable(event):
                 self._on_durable(f"journal.{event.name}.before")
                 self._append(event)
-                os.fsync(self._file.fileno())
+                if _irreplaceable(event):
+                    os.fsync(self._file.fileno())
                 self._on_durable(f"journal.{event.name}.after")
             else:
                 self._append(event)
@@ -85,10 +86,18 @@ class Journal:
 
 
 def _durable(event: Event) -> bool:
-    """Whether losing the line would lose something; what the cache answered can be asked again."""
+    """Whether a death at this line is one that a restart must survive; what the cache answered can be asked again."""
     if isinstance(event, CellFinished):
         return event.status not in (Status.CACHED, Status.SKIPPED)
     return isinstance(event, (RunStarted, CellStarted, RunFinished))
+
+
+def _irreplaceable(event: Event) -> bool:
+    """Whether a power cut must not take the line either: a cell that is done has a manifest, which is on disk already,
+    and of one that had only started there is nothing to know."""
+    if isinstance(event, CellFinished):
+        return event.status is not Status.DONE
+    return isinstance(event, (RunStarted, RunFinished))
 
 
 def encode(record: Mapping[str, Any]) -> bytes:

@@ -43,7 +43,7 @@ def test_a_ray_that_is_there_is_used_and_left_alone() -> None:
     script = """
 import ray
 from advorch.engine.ray.cluster import Cluster, ClusterSettings
-ray.init(num_cpus=1, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False, logging_level="ERROR")
+ray.init(num_cpus=1, include_dashboard=False, object_store_memory=80 * 2**20, logging_level="ERROR")
 cluster = Cluster(ClusterSettings(cpus=7))
 cluster.start()
 assert cluster.capacity()["cpu"] == 1, cluster.capacity()

@@ -50,21 +50,21 @@ CASES = {
     "laughs": Case(LAUGHS + SMALL, "E009 main.yaml:5:46", "100,000"),
     "brackets": Case(f"{SMALL}x-deep: {'[' * 50_000}\n", "E009 main.yaml:15:72", "64"),
     "self-alias": Case(f"x-a: &a [*a]\n{SMALL}", "E010 main.yaml:1:10"),
-    "unknown-alias": Case(SMALL.replace("{uses: linear}", "*net"), "E010 main.yaml:10:18"),
+    "unknown-alias": Case(SMALL.replace("{uses: linear}", "*net"), "E010 main.yaml:10:19"),
     "two-documents": Case(f"{SMALL}---\n{SMALL}", "E007 main.yaml:15:1"),
     "empty": Case("# nothing yet\n", "E011 main.yaml:1:1"),
     "five-thousand-typos": Case(
         SMALL + "".join(f"  s{n}: {{uses: train/erm, ues: 1}}\n" for n in range(5000)), "E012 main.yaml:15:25 ..."
     ),
     # includes
-    "include-missing": Case(f"include: comon.yaml\n{SMALL}", "E030 main.yaml:1:10", "common.yaml", (), (("common.yaml", ""),)),
+    "include-missing": Case(f"include: comon.yaml\n{SMALL}", "E030 main.yaml:1:10", "did you mean 'common.yaml'?", (), (("common.yaml", ""),)),
     "include-itself": Case(f"include: main.yaml\n{SMALL}", "E031 main.yaml:1:10", "main.yaml"),
     "include-typo": Case(
         f"include: common.yaml\n{SMALL}", "E012 common.yaml:1:12", "did you mean 'timeout'?", (),
         (("common.yaml", "defaults: {timout: 1h}\n"),),
     ),
     "include-parameter": Case(
-        f"include: common.yaml\n{SMALL}".replace('epochs: "${params.epochs}"', "lr: 0.1"), "E310 common.yaml:1:39",
+        f"include: common.yaml\n{SMALL}".replace('epochs: "${params.epochs}"', "lr: 0.1"), "E310 common.yaml:1:38",
         "'epochs'", (), (("common.yaml", "stages: {plain: {with: {patience: 2, epochss: 1}}}\n"),),
     ),
     # profiles and -S
@@ -76,20 +76,20 @@ CASES = {
     "set-unknown": Case(SMALL, "E033 -S params.epoch=3:1:8", "did you mean 'epochs'?", ("-S", "params.epoch=3")),
     "set-stage": Case(SMALL, "E033 -S plan.with.lr=1:1:1", "did you mean 'plain'?", ("-S", "plan.with.lr=1")),
     "set-parameter": Case(SMALL, "E310 -S plain.with.epoch=3:1:12", "did you mean 'epochs'?", ("-S", "plain.with.epoch=3")),
-    "set-type": Case(SMALL, "E310 -S params.epochs=two:1:15", "'two'", ("-S", "params.epochs=two")),
+    "set-type": Case(SMALL, "E310 main.yaml:10:43", "'two'", ("-S", "params.epochs=two")),
     "set-component": Case(SMALL, "E301 -S hit.uses=attack/pdg:1:10", "did you mean 'pgd'?", ("-S", "hit.uses=attack/pdg")),
-    "set-pixels": Case(SMALL, "E315 -S params.epsilon=8:1:16", "did you mean 8/255?", ("-S", "params.epsilon=8")),
+    "set-pixels": Case(SMALL, "E315 main.yaml:14:21", "did you mean 8/255?", ("-S", "params.epsilon=8")),
     "set-split": Case(SMALL, "E304 -S hit.in.data=digits.tset:1:13", "did you mean 'test'?", ("-S", "hit.in.data=digits.tset")),
     "set-many": Case(
         SMALL, "E033 -S a=1:1:1 E018 -S plain.timeout=4:1:15", "", ("-S", "a=1", "-S", "plain.timeout=4")
     ),
     # what is not on this machine
     "no-data": Case(
-        SMALL.replace("{uses: digits}", "{uses: mnist, with: {root: nowhere}}"), "E317 main.yaml:3:42", "no such file",
+        SMALL.replace("{uses: digits}", "{uses: mnist, with: {root: nowhere}}"), "E317 main.yaml:3:43", "no such file",
     ),
     "no-weights": Case(
         SMALL.replace("{uses: linear}", "{uses: imported, with: {target: torch.nn:Identity, weights: gone.safetensors}}"),
-        "E317 main.yaml:10:81", "gone.safetensors",
+        "E317 main.yaml:10:79", "gone.safetensors",
     ),
 }  # fmt: skip
 

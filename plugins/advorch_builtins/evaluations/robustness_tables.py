@@ -47,7 +47,8 @@ def _summary(found: Sequence[Standing], classes: Sequence[str]) -> Table:
     rows = tuple((*_clean_summary(item), *(_robust_summary(item, classes) if attacked else ())) for item in found)
     looks = ["clean", "robust", "worst class"] if attacked else ["clean"]
     intervals = tuple((_accuracy_of(name), f"{name} low", f"{name} high") for name in looks)
-    look = Look(shares=_all_of(intervals), intervals=intervals)
+    whole = (("attacked", len(found[0].y)),) if attacked else ()
+    look = Look(shares=_all_of(intervals), intervals=intervals, usual=whole)
     caption = _SUMMARY_CAPTION if attacked else "Beside each share stands its 95% interval (Wilson)."
     return Table((*_CLEAN, *_ROBUST) if attacked else _CLEAN, rows, caption, look)
 

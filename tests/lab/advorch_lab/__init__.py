@@ -4,7 +4,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from advorch.api import ArtifactType, Components, Kind, Params, Port, Stage, StageFn, hookimpl
+from advorch.api import (
+    Access,
+    ArtifactType,
+    Attack,
+    AttackFn,
+    Components,
+    Kind,
+    Norm,
+    Params,
+    Port,
+    Stage,
+    StageFn,
+    ThreatModel,
+    hookimpl,
+)
 
 
 class WalkParams(Params):
@@ -23,8 +37,11 @@ class NoParams(Params):
     """Nothing to choose."""
 
 
-class DeviceParams(Params):
-    """Which device a stage sees."""
+class DeadlyParams(Params):
+    """An attack that may kill its worker."""
+
+    diary: Annotated[str, Field(description="a file that gets a line for every chunk computed")] = ""
+    once: Annotated[str, Field(description="dies while this file is missing, and then made")] = ""
 
 
 def _load_walk() -> StageFn[WalkParams]:
@@ -45,6 +62,12 @@ def _load_nothing() -> StageFn[NoParams]:
     return nothing
 
 
+def _load_deadly() -> AttackFn[DeadlyParams]:
+    from advorch_lab.walk import deadly
+
+    return deadly
+
+
 TABLE = {"table": Port(ArtifactType.TABLE)}
 
 
@@ -60,6 +83,10 @@ def advorch_components() -> Components:
         Stage(
             name="join", summary="Adds walks up", params=NoParams, load=_load_join, stage=Kind.EVALUATE,
             consumes={"tables": Port(ArtifactType.TABLE, many=True)}, produces=TABLE, metrics=frozenset({"total"}),
+        ),
+        Attack(
+            name="deadly", summary="Random noise from a worker that dies", params=DeadlyParams, load=_load_deadly,
+            threat=ThreatModel(access=Access.NOTHING, norms=frozenset({Norm.LINF}), stochastic=True),
         ),
         Stage(name="nothing", summary="Does nothing", params=NoParams, load=_load_nothing, stage=Kind.TRAIN),
     ]  # fmt: skip

@@ -6,8 +6,12 @@ import random
 import time
 from pathlib import Path
 
+from torch import Tensor
+
 from advorch.api import ArtifactType, ErrorClass, Outcome, Output, StageContext, StageFailed
-from advorch_lab import NoParams, WalkParams
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.victim import Victim
+from advorch_lab import DeadlyParams, NoParams, WalkParams
 
 
 def walk(context: StageContext, params: WalkParams) -> Outcome:
@@ -27,6 +31,17 @@ def join(context: StageContext, params: NoParams) -> Outcome:
     """The sum of the ends."""
     ends = [json.loads((item.folder / "table.json").read_text())["end"] for item in context.inputs["tables"]]
     return _table(context, {"total": sum(ends)})
+
+
+def deadly(victim: Victim, x: Tensor, y: Tensor, params: DeadlyParams, rng: Draws) -> Tensor:
+    """Uniform noise; kills the process once, when it is half-way through the data."""
+    if params.diary:
+        with Path(params.diary).open("a") as file:
+            file.write(f"{len(x)}\n")
+    if params.once and not Path(params.once).exists() and len(Path(params.diary).read_text().splitlines()) > 3:
+        Path(params.once).touch()
+        os._exit(1)
+    return victim.ball(x).random(rng)
 
 
 def nothing(context: StageContext, params: NoParams) -> Outcome:

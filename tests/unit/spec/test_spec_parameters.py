@@ -92,6 +92,13 @@ def test_doubling_cannot_explode() -> None:
     assert [item.code for item in problems] == ["E009"]
 
 
+def test_nesting_by_reference_is_limited_like_nesting() -> None:
+    lines = [f"p{n}: ['${{params.p{n + 1}}}']" for n in range(300)]
+    found, problems = parameters("\n".join([*lines, "p300: 1"]))
+    assert [item.code for item in problems] == ["E009"]
+    assert found(("params", "p290"))
+
+
 def test_settled_values_keep_their_place() -> None:
     found, _ = parameters("a: 1\nb: ${params.a}\n")
     assert (found.nodes()["b"].mark.line, found.nodes()["b"].mark.column) == (2, 4)
