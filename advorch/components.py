@@ -1,5 +1,6 @@
 """What a plugin contributes: descriptions that are cheap to import, each with a thunk that loads the work."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -20,7 +20,8 @@ def print_logs(folder: Path, stage: str, tail: int | None) -> None:
     logs = LogTail(folder, cells)
     if tail:
         logs.skip_to_last(tail)
-    _print(logs, several=len(cells) > 1, torn=True)
+    if not _print(logs, several=len(cells) > 1, torn=True):
+        say("the cells printed nothing" if len(cells) != 1 else f"{cells[0]} printed nothing")
 
 
 def follow_run(folder: Path, stage: str, tail: int | None) -> int | None:
@@ -62,7 +63,11 @@ class _Watch:
                 self.logs.add(cell)
 
 
-def _print(logs: LogTail, *, several: bool, torn: bool) -> None:
+def _print(logs: LogTail, *, several: bool, torn: bool) -> int:
+    """How many lines there were."""
+    count = 0
     for cell, line in logs.fresh(torn=torn):
         sys.stdout.write(f"{cell} | {line}\n" if several else f"{line}\n")
+        count += 1
     sys.stdout.flush()
+    return count

@@ -1,7 +1,8 @@
 """`advorch pipeline validate | plan | graph | explain | new`: looking at a pipeline without running it."""
 
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +67,9 @@ def plan(
     rows = preview(opened.plan, store_of(opened.spec), forced(force or (), opened.plan.labels()))
     _warn(opened.plan.warnings)
     _show_plan(opened, rows, show_origin, output)
-    _tell_plan(opened, rows, file)
+    flags = {"-S": set_, "--profile": [profile] if profile else [], "--only": only, "--from": from_}
+    flags |= {"--until": until, "--force": force, "--no-plugin": no_plugin}
+    _tell_plan(opened, rows, _command(file, flags))
     if detailed_exitcode and any(row.is_work for row in rows):
         raise typer.Exit(4)
 
@@ -156,7 +159,13 @@ def _show_plan(opened: "Opened", rows: "Sequence[Row]", show_origin: bool, outpu
         emit(lines, ["cell", "parameter", "value", "origin"])
 
 
-def _tell_plan(opened: "Opened", rows: "Sequence[Row]", file: Path) -> None:
+def _command(file: Path, flags: Mapping[str, Sequence[str] | None]) -> str:
+    """The run that was planned, to copy."""
+    given = [word for flag, values in flags.items() for value in values or () for word in (flag, value)]
+    return shlex.join(["advorch", "pipeline", "run", str(file), *given])
+
+
+def _tell_plan(opened: "Opened", rows: "Sequence[Row]", command: str) -> None:
     """For people: whose code will run, how much there is to do, and the next command."""
     from advorch.plan.origin import owners
 
@@ -167,7 +176,7 @@ def _tell_plan(opened: "Opened", rows: "Sequence[Row]", file: Path) -> None:
         counts[row.state.value] = counts.get(row.state.value, 0) + 1
     _say(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cells")
     if any(row.is_work for row in rows):
-        _say(f"Next:\n  advorch pipeline run {file}")
+        _say(f"Next:\n  {command}")
 
 
 def _row(row: "Row") -> dict[str, Any]:

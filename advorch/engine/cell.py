@@ -12,7 +12,7 @@ from advorch.engine.channel import Channel
 from advorch.engine.task import Produced, Task, TaskInput
 from advorch.errors import StageFailed, Stopped
 from advorch.events import CellRetried, CellStarted, Event
-from advorch.plan.cells import BoundArtifact, Settled
+from advorch.plan.cells import BoundArtifact, Settled, threads_of, world_size
 from advorch.store.api import Owner, Store
 from advorch.store.manifest import Manifest
 
@@ -77,8 +77,8 @@ def task_for(shop: Shop, settled: Settled) -> Task:
     return Task(
         run=shop.run, cell=cell.address, component=cell.component.id, params=settled.params, inputs=inputs,
         key=settled.key, seed=settled.seed, store=shop.store.url, plugins=shop.plugins, disabled=shop.disabled,
-        threads=max(1, int(resources.cpus)), cpus=resources.cpus, gpus=resources.gpus, memory=resources.memory,
-        workers=resources.workers, seconds=cell.timeout,
+        threads=threads_of(resources), cpus=resources.cpus, gpus=resources.gpus, memory=resources.memory,
+        workers=world_size(cell.component, resources), seconds=cell.timeout,
     )  # fmt: skip
 
 
@@ -108,8 +108,7 @@ def _attempt(shop: Shop, settled: Settled, task: Task) -> Produced:
     try:
         return run(task, control)
     except StageFailed as failure:
-        if failure.details:
-            control.channel.log(failure.details)
+        control.channel.log(failure.details or failure.render())
         raise
 
 

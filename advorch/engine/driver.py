@@ -16,7 +16,7 @@ from advorch.engine.slots import TURNS, Slots
 from advorch.engine.task import stop_flag
 from advorch.errors import InfrastructureError, InvalidPipeline, Stopped, UsageError
 from advorch.events import CellWaiting, Event, Status
-from advorch.plan.cells import Cell, Settled, Skipped
+from advorch.plan.cells import Cell, Settled, Skipped, world_size
 from advorch.plan.plan import Plan
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
@@ -219,6 +219,6 @@ class Driver:
 
 def request_of(cell: Cell) -> dict[str, float]:
     """What a cell holds while it runs: a gang all its workers, anything else one; plus the limits it names."""
-    resources = cell.resources
-    whole = {TURNS: 1, "cpu": resources.cpus * resources.workers, "gpu": resources.gpus * resources.workers}
+    workers = world_size(cell.component, cell.resources)
+    whole = {TURNS: 1, "cpu": cell.resources.cpus * workers, "gpu": cell.resources.gpus * workers}
     return {name: amount for name, amount in {**whole, **cell.limits}.items() if amount}

@@ -37,7 +37,7 @@ def seed_everything(seed: int, *parts: int | str) -> None:
     value = derive(seed, "global", *parts)
     random.seed(value)
     np.random.seed(value % 2**32)
-    # Where there is no accelerator, `torch.manual_seed` keeps the call, with its stack, for one that may come: for ever.
+    # Without an accelerator `torch.manual_seed` would keep every call, with its stack, for one that never comes.
     (torch if torch.accelerator.is_available() else torch.default_generator).manual_seed(value)
 
 

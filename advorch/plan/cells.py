@@ -1,11 +1,12 @@
 """What a plan is made of: cells, where their inputs come from, and what they settle to."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from advorch.artifacts import Artifact, ArtifactType, DataInput
 from advorch.canonical import Json
-from advorch.components import AnyStageComponent
+from advorch.components import AnyComponent, AnyStageComponent, Shape
 from advorch.spec.pipeline import ResourceSpec, RetrySpec
 
 
@@ -73,6 +74,16 @@ class Skipped:
     cell: Cell
     reason: str
     failed: bool = False
+
+
+def threads_of(resources: ResourceSpec) -> int:
+    """Threads that torch gets in a worker: whole ones, since their number moves the last bits of a sum."""
+    return max(1, math.ceil(resources.cpus))
+
+
+def world_size(component: AnyComponent, resources: ResourceSpec) -> int:
+    """How many workers share one computation; a map stage's are independent, so their number decides nothing."""
+    return resources.workers if getattr(component, "shape", None) is Shape.FIT else 1
 
 
 def port_types(cell: Cell) -> dict[str, ArtifactType]:

@@ -16,7 +16,6 @@ from advorch.plan.work import Draft
 from advorch.spec.nodes import MapNode, Mark, Scalar
 from advorch.spec.suggest import hint
 
-
 _NOUNS = {
     ArtifactType.ADVERSARIAL: "adversarial samples",
     ArtifactType.SAMPLES: "samples",

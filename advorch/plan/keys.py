@@ -4,7 +4,6 @@ Left out on purpose: names and addresses, retries, timeouts, other resources, li
 """
 
 import importlib.metadata
-import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from advorch.artifacts import DataInput
 from advorch.canonical import Json, canonical, digest
 from advorch.components import AnyComponent
-from advorch.plan.cells import Bound
+from advorch.plan.cells import Bound, threads_of, world_size
 from advorch.plan.complaints import Path, dotted
 from advorch.plan.contents import Contents
 from advorch.plan.parameters import Checked
@@ -62,8 +61,8 @@ def key_parts(
         "inputs": {port: list(inputs[port]) for port in sorted(inputs)},
         "seed": seed,
         "device": "gpu" if resources.gpus > 0 else "cpu",
-        "threads": max(1, math.ceil(resources.cpus)),
-        "workers": resources.workers,
+        "threads": threads_of(resources),
+        "workers": world_size(checked.component, resources),
         "runtime": around.runtime,
     }
 

@@ -67,4 +67,6 @@ class Work:
 
 def blame_for(stage: StageSpec, located: Located, problems: Problems) -> Blame:
     """What has no place of its own is put to the stage's `with:`, or to the stage."""
-    return Blame(located, stage.with_.mark if stage.with_ else stage.mark, problems, stage.uses.mark if stage.uses else None)
+    return Blame(
+        located, stage.with_.mark if stage.with_ else stage.mark, problems, stage.uses.mark if stage.uses else None
+    )

@@ -8,13 +8,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from threading import Event, Thread
+from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from advorch.errors import Claimed, Stopped, StoreError
 from advorch.processes import birth, this_place
 from advorch.store.api import Owner
 from advorch.store.backend import Records, Seen
+from advorch.store.heart import Heart
 from advorch.store.layout import claim_name
 
 log = logging.getLogger(__name__)
@@ -53,17 +55,20 @@ class Claims:
     def __init__(self, records: Records, interval: float = INTERVAL) -> None:
         self._records = records
         self._interval = interval
+        self._heart = Heart(interval)
 
     @contextmanager
     def hold(self, key: str, owner: Owner, *, wait: bool, stopping: Callable[[], bool]) -> Iterator[None]:
         """Hold a key's claim: see `Store.claim`."""
         name, claim = claim_name(key), new_claim(owner, self._interval)
         self._acquire(name, claim, wait=wait, stopping=stopping)
-        heartbeat = Heartbeat(self._records, name, claim)
+        held = HeldClaim(self._records, name, claim)
+        self._heart.add(held)
         try:
             yield
         finally:
-            heartbeat.stop()
+            self._heart.remove(held)
+            held.release()
 
     def held(self, name: str) -> bool:
         """Whether a live owner stands behind a claim record."""
@@ -101,23 +106,31 @@ class Claims:
         return self._records.age(seen) > MISSED_BEATS * interval
 
 
-class Heartbeat:
-    """Rewrites a claim from a thread of its own until told to stop, and notices when it is somebody else's."""
+class HeldClaim:
+    """A claim of ours: renewed until it is given back, and noticed when it is somebody else's."""
 
     def __init__(self, records: Records, name: str, claim: Claim) -> None:
         self._records = records
         self._name = name
         self._claim = claim
         self._seen = records.peek(name)
-        self._lost = False
-        self._done = Event()
-        self._thread = Thread(target=self._run, name="advorch-heartbeat", daemon=True)
-        self._thread.start()
+        self._over = False
+        self._lock = Lock()
 
-    def stop(self) -> None:
+    def beat(self) -> None:
+        """Say that its owner lives."""
+        with self._lock:
+            if self._over:
+                return
+            try:
+                self._renew()
+            except StoreError as error:
+                log.warning("heartbeat of %s failed, trying again: %s", self._name, error)
+
+    def release(self) -> None:
         """Give the claim back; a lost one is only told of, because commit is exactly-once in any case."""
-        self._done.set()
-        self._thread.join()
+        with self._lock:
+            self._over = True
         try:
             released = self._seen is not None and self._records.remove(self._name, self._seen)
         except StoreError as error:
@@ -126,18 +139,11 @@ class Heartbeat:
         if not released:
             log.warning("another run took the claim %s while this one was computing", self._name)
 
-    def _run(self) -> None:
-        while not self._done.wait(self._claim.interval) and not self._lost:
-            try:
-                self._beat()
-            except StoreError as error:
-                log.warning("heartbeat of %s failed, trying again: %s", self._name, error)
-
-    def _beat(self) -> None:
+    def _renew(self) -> None:
         self._claim = replace(self._claim, beat=self._claim.beat + 1)
         renewed = self._seen and self._records.renew(self._name, self._seen, self._claim.encode())
         self._seen = renewed or self._recovered()
-        self._lost = self._seen is None
+        self._over = self._seen is None
 
     def _recovered(self) -> Seen | None:
         """A claim out of step with us may still be ours: put back by a thief who saw our beat, or written twice."""
@@ -150,7 +156,14 @@ class Heartbeat:
 def new_claim(owner: Owner, interval: float) -> Claim:
     """A claim of the calling process."""
     pid, token = os.getpid(), uuid.uuid4().hex
-    return Claim(token=token, owner=owner, place=this_place(), pid=pid, birth=birth(pid) or "", interval=interval)
+    place, born = _identity(pid)
+    return Claim(token=token, owner=owner, place=place, pid=pid, birth=born, interval=interval)
+
+
+@lru_cache(maxsize=1)
+def _identity(pid: int) -> tuple[str, str]:
+    """Where this process is and when it was born, which does not change; a fork has another id."""
+    return this_place(), birth(pid) or ""
 
 
 def decode(seen: Seen) -> Claim | None:

@@ -43,7 +43,7 @@ def no_hook(name: str) -> None:
 
 
 class Journal:
-    """Appends events from any thread; what a restart builds on is on disk before `emit` returns."""
+    """Appends events from any thread; turns that nothing else tells of are on disk before `emit` returns."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Journal:
         if isinstance(event, CellProgressed):
             return
         with self._lock:
-            if _durable(event):
+            if _is_turn(event):
                 self._on_durable(f"journal.{event.name}.before")
                 self._append(event)
-                if _irreplaceable(event):
+                if _stands_alone(event):
                     os.fsync(self._file.fileno())
                 self._on_durable(f"journal.{event.name}.after")
             else:
@@ -85,19 +85,18 @@ class Journal:
         self._file.flush()
 
 
-def _durable(event: Event) -> bool:
-    """Whether a death at this line is one that a restart must survive; what the cache answered can be asked again."""
+def _is_turn(event: Event) -> bool:
+    """Whether the run takes a turn that it must survive a death at; what the cache answered can be asked again."""
     if isinstance(event, CellFinished):
         return event.status not in (Status.CACHED, Status.SKIPPED)
     return isinstance(event, (RunStarted, CellStarted, RunFinished))
 
 
-def _irreplaceable(event: Event) -> bool:
-    """Whether a power cut must not take the line either: a cell that is done has a manifest, which is on disk already,
-    and of one that had only started there is nothing to know."""
+def _stands_alone(event: Event) -> bool:
+    """Whether nothing else tells of it: a cell that is done has its manifest on disk, one that began left nothing."""
     if isinstance(event, CellFinished):
         return event.status is not Status.DONE
-    return isinstance(event, (RunStarted, RunFinished))
+    return not isinstance(event, CellStarted)
 
 
 def encode(record: Mapping[str, Any]) -> bytes:

@@ -58,8 +58,14 @@ def plain(text: str) -> str:
 
 
 def wrapped(text: str) -> str:
-    """Plain text in lines that fit below an axis."""
-    return plain(textwrap.fill(text, _LABEL, break_long_words=False, break_on_hyphens=False))
+    """Plain text in as few lines as fit below an axis, all about as long."""
+    fewest = len(_lines(text, _LABEL))
+    width = next(width for width in range(1, _LABEL + 1) if len(_lines(text, width)) <= fewest)
+    return plain("\n".join(_lines(text, width)))
+
+
+def _lines(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proportion | None"]], axis: str) -> bytes:

@@ -3,22 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from advorch.kit.evaluation.findings import Look, Table, Value
-from advorch.kit.evaluation.statistics import Proportion, confusion, paired_difference, worst_class
+from advorch.kit.evaluation.statistics import Proportion, confusion, paired_difference, proportion, worst_class
 from advorch_builtins.evaluations.verdicts import Duel, Standing, worst_of
 
 _MANY_CLASSES = 20
-_CLEAN = ("model", "samples", "clean accuracy", "clean low", "clean high")
+_CLEAN = ("model", "clean accuracy", "clean low", "clean high")
 _ROBUST = (
-    "robust accuracy", "robust low", "robust high", "attacked", "attacks", "threat",
-    "worst class", "worst class accuracy", "worst class low", "worst class high",
+    "robust accuracy", "robust low", "robust high", "worst class", "worst class accuracy", "worst class low",
+    "worst class high", "attacks", "threat", "attacked",
 )  # fmt: skip
 _SUMMARY_CAPTION = (
     "Robust: right, and still right under every attack that was made for the model; sample by sample the worst case. "
     "The worst class is the one that this leaves least of. Beside each share stands its 95% interval (Wilson)."
 )
 _ACCURACY = (
-    "model", "attack", "kind", "samples", "accuracy", "low", "high", "clean accuracy", "mean distance",
-    "outside", "agreement", "unconfirmed",
+    "model", "attack", "accuracy", "low", "high", "clean accuracy", "mean distance", "outside", "agreement",
+    "unconfirmed", "samples", "kind",
 )  # fmt: skip
 _ACCURACY_CAPTION = (
     "Clean accuracy is that of the same samples. Distances are of the samples that were fooled. A sample outside of "
@@ -44,13 +44,15 @@ def tables(found: Sequence[Standing], classes: Sequence[str]) -> dict[str, Table
 
 def _summary(found: Sequence[Standing], classes: Sequence[str]) -> Table:
     attacked = any(standing.own for standing in found)
-    rows = tuple((*_clean_summary(item), *(_robust_summary(item, classes) if attacked else ())) for item in found)
+    rows = tuple(
+        (*_clean_summary(item), *(_robust_summary(item, classes) if attacked else ()), len(item.y)) for item in found
+    )
     looks = ["clean", "robust", "worst class"] if attacked else ["clean"]
     intervals = tuple((_accuracy_of(name), f"{name} low", f"{name} high") for name in looks)
     whole = (("attacked", len(found[0].y)),) if attacked else ()
     look = Look(shares=_all_of(intervals), intervals=intervals, usual=whole)
     caption = _SUMMARY_CAPTION if attacked else "Beside each share stands its 95% interval (Wilson)."
-    return Table((*_CLEAN, *_ROBUST) if attacked else _CLEAN, rows, caption, look)
+    return Table((*_CLEAN, *(_ROBUST if attacked else ()), "samples"), rows, caption, look)
 
 
 def _accuracy_of(name: str) -> str:
@@ -62,19 +64,19 @@ def _all_of(intervals: Sequence[tuple[str, str, str]]) -> frozenset[str]:
 
 
 def _clean_summary(standing: Standing) -> tuple[Value, ...]:
-    return (standing.model.label, *_measured(Proportion(int(standing.correct.sum()), len(standing.y))))
+    return (standing.model.label, *_measured(proportion(standing.correct)))
 
 
 def _robust_summary(standing: Standing, classes: Sequence[str]) -> tuple[Value, ...]:
+    """No worst case, no number: attacks that share no sample have none."""
     worst = worst_of(standing.own)
-    threats = list(dict.fromkeys(duel.set.threat for duel in standing.own))
+    threats = ", ".join(dict.fromkeys(duel.set.threat for duel in standing.own)) or None
     if worst is None:
-        return (None, None, None, 0, len(standing.own), ", ".join(threats) or None, *[None] * 4)
+        return (*[None] * 7, len(standing.own), threats, 0)
     by_class = standing.by_class(worst.withstood, worst.covered)
-    weakest = worst_class(by_class)
-    hardest = [None] * 4 if weakest is None else [classes[weakest], *_measured(by_class[weakest])[1:]]
-    robust = _measured(worst.accuracy)
-    return (*robust[1:], robust[0], len(standing.own), ", ".join(threats), *hardest)
+    place = worst_class(by_class)
+    weakest = [None] * 4 if place is None else [classes[place], *_measured(by_class[place])]
+    return (*_measured(worst.accuracy), *weakest, len(standing.own), threats, worst.accuracy.total)
 
 
 def _by_attack(found: Sequence[Standing]) -> Table:
@@ -87,7 +89,7 @@ def _by_attack(found: Sequence[Standing]) -> Table:
 
 
 def _transfer(found: Sequence[Standing]) -> Table:
-    columns = ("model", "attack", "made for", "samples", "accuracy", "low", "high", "clean accuracy")
+    columns = ("model", "attack", "made for", "accuracy", "low", "high", "clean accuracy", "samples")
     labels = {standing.model.digest: standing.model.label for standing in found}
     rows = tuple(row for standing in found for row in _transferred(standing, labels))
     shares = frozenset({"accuracy", "low", "high", "clean accuracy"})
@@ -99,31 +101,33 @@ def _transferred(standing: Standing, labels: Mapping[str, str]) -> Iterator[tupl
     for duel in (duel for duel in standing.duels if not duel.own):
         samples = duel.set.samples
         names = (standing.model.label, duel.set.label, labels.get(samples.model, samples.label))
-        yield (*names, *_measured(duel.accuracy), _share(_clean_of(standing, duel)))
+        yield (*names, *_measured(duel.accuracy), _share(_clean_of(standing, duel)), duel.accuracy.total)
 
 
 def _clean_of(standing: Standing, duel: Duel) -> Proportion:
-    return Proportion(int(standing.correct[duel.covered].sum()), duel.accuracy.total)
+    return proportion(standing.correct[duel.covered])
 
 
 def _accuracy(standing: Standing) -> Iterator[tuple[Value, ...]]:
-    label = standing.model.label
-    yield (label, "none", "clean", *_measured(Proportion(int(standing.correct.sum()), len(standing.y))), *[None] * 5)
+    label, clean = standing.model.label, proportion(standing.correct)
+    yield (label, "none", *_measured(clean), *[None] * 5, clean.total, "clean")
     for duel in standing.own:
         yield _against(standing, duel)
     for threat, duels in _by_threat(standing.own).items():
         worst = worst_of(duels)
         if worst and len(duels) > 1:
-            clean = Proportion(int(standing.correct[worst.covered].sum()), worst.accuracy.total).value
-            yield (label, f"all {threat}", "worst case", *_measured(worst.accuracy), clean, *[None] * 4)
+            of = proportion(standing.correct[worst.covered])
+            yield (
+                label, f"all {threat}", *_measured(worst.accuracy), of.value, *[None] * 4, of.total, "worst case",
+            )  # fmt: skip
 
 
 def _against(standing: Standing, duel: Duel) -> tuple[Value, ...]:
     lengths = duel.distance[standing.fooled_by(duel)]
     mean = float(lengths.mean()) if len(lengths) else None
     return (
-        standing.model.label, duel.set.label, "attack", *_measured(duel.accuracy), _share(_clean_of(standing, duel)),
-        mean, duel.outside, _share(duel.agreement), duel.unconfirmed,
+        standing.model.label, duel.set.label, *_measured(duel.accuracy), _share(_clean_of(standing, duel)),
+        mean, duel.outside, _share(duel.agreement), duel.unconfirmed, duel.accuracy.total, "attack",
     )  # fmt: skip
 
 
@@ -136,8 +140,8 @@ def _by_threat(duels: Sequence[Duel]) -> dict[str, list[Duel]]:
 
 def _by_class(found: Sequence[Standing], classes: Sequence[str]) -> Table:
     columns = (
-        "model", "class", "samples", "clean accuracy", "clean low", "clean high",
-        "attacked", "robust accuracy", "robust low", "robust high",
+        "model", "class", "clean accuracy", "clean low", "clean high", "robust accuracy", "robust low", "robust high",
+        "samples", "attacked",
     )  # fmt: skip
     rows = tuple(row for standing in found for row in _class_rows(standing, classes))
     intervals = tuple((_accuracy_of(name), f"{name} low", f"{name} high") for name in ("clean", "robust"))
@@ -151,7 +155,7 @@ def _class_rows(standing: Standing, classes: Sequence[str]) -> Iterator[tuple[Va
     clean = standing.by_class(standing.correct, standing.everywhere)
     robust = standing.by_class(worst.withstood, worst.covered) if worst else [Proportion(0, 0)] * len(classes)
     for name, before, after in zip(classes, clean, robust, strict=True):
-        yield (standing.model.label, name, *_measured(before), *_measured(after))
+        yield (standing.model.label, name, *_measured(before), *_measured(after), before.total, after.total)
 
 
 def _differences(found: Sequence[Standing]) -> Table:
@@ -183,10 +187,11 @@ def _confusion(standing: Standing, classes: Sequence[str]) -> Table:
 
 
 def _measured(accuracy: Proportion) -> tuple[Value, ...]:
+    """A share and its bounds, or three blanks."""
     if not accuracy.total:
-        return (0, None, None, None)
+        return (None, None, None)
     interval = accuracy.interval()
-    return (accuracy.total, accuracy.value, interval.low, interval.high)
+    return (accuracy.value, interval.low, interval.high)
 
 
 def _share(share: Proportion) -> float | None:

@@ -114,12 +114,12 @@ def test_tables_are_written_as_json_and_csv(bench: Bench) -> None:
     files = contents(robustness(bench, "work"), "table")
     table = json.loads(files["table.json"])
     assert table["format"] == "table/1"
-    assert table["title"] == "Accuracy"
-    assert files["table.json"] == files["accuracy.json"]
+    assert table["title"] == "Summary"
+    assert files["table.json"] == files["summary.json"]
     lines = list(csv.reader(files["table.csv"].decode().splitlines()))
     assert lines[0] == table["columns"]
     assert len(lines) == 1 + len(table["rows"])
-    assert {"accuracy_by_class.csv", "differences.json"} <= files.keys()
+    assert {"accuracy_by_attack.csv", "accuracy_by_class.csv", "differences.json"} <= files.keys()
 
 
 def test_the_report_is_one_escaped_page_with_its_figures_beside_it(bench: Bench) -> None:
@@ -130,7 +130,10 @@ def test_the_report_is_one_escaped_page_with_its_figures_beside_it(bench: Bench)
     assert "No gradient-masking checks were run" in page
     pictures = [name for name in files if name.endswith(".png")]
     assert len(pictures) == page.count("data:image/png;base64,") > 3
-    assert json.loads(files["findings.json"])["metrics"]["erm_middle.clean_accuracy"] == 7 / 8
+    findings = json.loads(files["findings.json"])
+    assert findings["metrics"]["erm_middle.clean_accuracy"] == 7 / 8
+    digests = [model.artifact.digest for model in bench.models]
+    assert findings["models"] == dict(zip(["erm middle", "erm early"], digests, strict=True))
 
 
 def test_outputs_are_byte_identical_twice_and_know_no_place(bench: Bench) -> None:

@@ -30,7 +30,7 @@ def rows(table: Table, **where: object) -> list[dict[str, Any]]:
 
 
 def accuracy(findings: Findings, attack: str, model: str = "erm middle") -> dict[str, Any]:
-    (row,) = rows(findings.tables["Accuracy"], model=model, attack=attack)
+    (row,) = rows(findings.tables["Accuracy by attack"], model=model, attack=attack)
     return row
 
 
@@ -96,11 +96,38 @@ def test_a_lying_attack_changes_nothing(subject: Subject) -> None:
 
 def test_sets_of_another_model_are_transfer(subject: Subject) -> None:
     findings = evaluate(subject)
-    strange = accuracy(findings, "pgd linf eps 0.1, made for erm unknown")
-    assert (strange["kind"], strange["samples"], strange["accuracy"]) == ("transfer", 2, 1.0)
-    assert strange["agreement"] is None
-    assert len(rows(findings.tables["Accuracy"], model="erm early", kind="transfer")) == 3
+    (strange,) = rows(findings.tables["Transfer"], model="erm middle")
+    assert (strange["attack"], strange["made for"]) == ("pgd linf eps 0.1", "erm unknown")
+    assert (strange["samples"], strange["accuracy"], strange["clean accuracy"]) == (2, 1.0, 1.0)
+    assert [row["made for"] for row in rows(findings.tables["Transfer"], model="erm early")] == [
+        "erm middle",
+        "erm middle",
+        "erm unknown",
+    ]
+    assert not rows(findings.tables["Accuracy by attack"], model="erm early", kind="attack")
     assert any("is not evaluated: it counts as transfer only" in note for note in findings.notes)
+
+
+def test_the_summary_has_a_row_a_model_with_its_worst_case_and_its_worst_class(subject: Subject) -> None:
+    table = evaluate(subject).tables["Summary"]
+    middle, early = rows(table)
+    interval = wilson(4, 6)
+    assert (middle["robust accuracy"], middle["robust low"], middle["robust high"]) == (
+        4 / 6,
+        interval.low,
+        interval.high,
+    )
+    assert (middle["clean accuracy"], middle["samples"], middle["attacked"], middle["attacks"]) == (7 / 8, 8, 6, 2)
+    assert (middle["worst class"], middle["worst class accuracy"]) == ("<b>high</b>", 1 / 2)
+    assert middle["threat"] == "linf eps 0.1"
+    assert (early["clean accuracy"], early["attacks"]) == (5 / 8, 0)
+    assert early["robust accuracy"] is early["worst class"] is early["threat"] is None
+
+
+def test_models_without_attacks_have_a_short_summary(subject: Subject) -> None:
+    findings = evaluate(replace(subject, adversarials=()))
+    assert "robust accuracy" not in findings.tables["Summary"].columns
+    assert "Transfer" not in findings.tables
 
 
 def test_ids_that_are_not_in_the_data_are_told(subject: Subject) -> None:

@@ -22,6 +22,8 @@ DRAWINGS = {
     "heat map": lambda: figures.heat_map(torch.tensor([[3, 1], [0, 0]]), ("a", "$b")),
     "scatter": lambda: figures.scatter({"data": torch.eye(2), "samples": torch.ones(3, 2)}),
     "grey grid": lambda: grid((1, 4, 5)),
+    "few classes": lambda: figures.heat_map(torch.eye(3, dtype=torch.int64) * 4, ("0", "1", "2")),
+    "many classes": lambda: figures.heat_map(torch.eye(20, dtype=torch.int64), [f"class {n}" for n in range(20)]),
     "flat grid": lambda: grid((4, 5)),
     "colour grid": lambda: grid((3, 4, 5)),
     "sheet": lambda: figures.sheet(torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(0)), (0.0, 1.0), 3),
@@ -53,3 +55,23 @@ def test_a_picture_depends_on_its_values() -> None:
 )
 def test_what_can_be_shown_as_an_image(shape: tuple[int, ...], shown: bool) -> None:
     assert figures.is_image(shape) is shown
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("clean", "clean"),
+        ("fgsm linf eps 0.15", "fgsm linf\neps 0.15"),
+        ("uniform-noise linf eps 0.15", "uniform-noise\nlinf eps 0.15"),
+        ("a-name-that-is-longer-than-a-line", "a-name-that-is-longer-than-a-line"),
+        ("cost $3", r"cost \$3"),
+        ("", ""),
+    ],
+)
+def test_labels_are_broken_into_lines_of_like_length(text: str, lines: str) -> None:
+    assert figures.wrapped(text) == lines
+
+
+def test_pictures_of_any_resolution_have_letters_of_one_size() -> None:
+    figure = figures.new_figure(width=5.0, height=2.0)
+    assert figures.shown_width(figures.png(figure)) == 5 * 96

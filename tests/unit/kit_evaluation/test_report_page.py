@@ -2,8 +2,8 @@ import re
 from html.parser import HTMLParser
 
 from advorch.kit.evaluation.figures import accuracy_bars
-from advorch.kit.evaluation.findings import Table
-from advorch.kit.evaluation.report import render, shown
+from advorch.kit.evaluation.findings import Look, Table
+from advorch.kit.evaluation.report import render
 from advorch.kit.evaluation.statistics import Proportion
 
 EVIL = "<script>alert('x')</script>"
@@ -23,7 +23,9 @@ class Elements(HTMLParser):
 def page() -> str:
     table = Table(("class", EVIL, "share"), ((EVIL, 1, 0.25), ("b", None, 0.5)), f"caption {EVIL}")
     picture = accuracy_bars([EVIL, "$x_1$"], {"a": [Proportion(1, 2), None]}, "class")
-    return render(EVIL, introduction=[EVIL], notes=[EVIL], tables={EVIL: table}, pictures={f'"{EVIL}': picture})
+    pictures = {f'"{EVIL}': picture, f"{EVIL}: {EVIL}": picture}
+    tables = {EVIL: table, f"open {EVIL}": table, f"folded {EVIL}": Table(("a",), ((EVIL,),), EVIL, Look(folded=True))}
+    return render(EVIL, kind=EVIL, introduction=[EVIL], notes=[EVIL], tables=tables, pictures=pictures)
 
 
 def elements(text: str) -> list[tuple[str, dict[str, str | None]]]:
@@ -35,7 +37,7 @@ def elements(text: str) -> list[tuple[str, dict[str, str | None]]]:
 def test_text_from_outside_is_escaped_everywhere() -> None:
     text = page()
     assert "script" not in {tag for tag, _ in elements(text)}
-    assert text.count("&lt;script&gt;") == 10
+    assert text.count("&lt;script&gt;") == 22
 
 
 def test_the_page_is_the_same_twice() -> None:
@@ -57,9 +59,12 @@ def test_tables_and_figures_are_accessible() -> None:
     assert ("html", {"lang": "en"}) in seen
     assert all(attributes.get("alt") for tag, attributes in seen if tag == "img")
     assert {attributes.get("scope") for tag, attributes in seen if tag == "th"} == {"col", "row"}
-    assert any(tag == "caption" for tag, _ in seen)
-    named = {attributes["aria-labelledby"] for _, attributes in seen if "aria-labelledby" in attributes}
-    assert named <= {attributes.get("id") for _, attributes in seen}
+    for reference in ("aria-labelledby", "aria-describedby"):
+        named = {attributes[reference] for _, attributes in seen if reference in attributes}
+        assert named
+        assert named <= {attributes.get("id") for _, attributes in seen}
+    ids = [attributes["id"] for _, attributes in seen if "id" in attributes]
+    assert len(ids) == len(set(ids))
 
 
 def test_light_and_dark_are_both_styled() -> None:
@@ -68,5 +73,17 @@ def test_light_and_dark_are_both_styled() -> None:
     assert 'content="light dark"' in text
 
 
-def test_values_are_shown_as_readers_want_them() -> None:
-    assert [shown(value) for value in (None, 0.5, 3, True, "x")] == ["", "0.5000", "3", "yes", "x"]
+def test_the_first_table_stands_above_the_notes_and_folded_ones_at_the_end() -> None:
+    tables = {name: Table(("a",), ((1,),), look=Look(folded=name == "deep")) for name in ("top", "deep", "middle")}
+    text = render("t", notes=["a note"], tables=tables)
+    places = [text.index(words) for words in (">top<", "a note", ">middle<", "<details>", ">deep<")]
+    assert places == sorted(places)
+
+
+def test_figures_stand_under_what_they_are_of() -> None:
+    picture = accuracy_bars(["a"], {"a": [Proportion(1, 2)]}, "class")
+    text = render("t", pictures={"By class: one": picture, "All": picture, "Samples: one": picture})
+    assert text.count("<h2") == 2
+    places = [text.index(words) for words in (">Figures<", ">All<", ">one<", ">By class<", ">Samples<")]
+    assert places == sorted(places)
+    assert 'alt="Samples: one"' in text
