@@ -13,7 +13,7 @@ from advorch.hosts.inputs import OpenModel, open_data, open_model
 from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
 from advorch.kit.codecs import write_json
 from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
-from advorch.kit.evaluation.report import render
+from advorch.kit.evaluation.report import headline, render
 from advorch.kit.evaluation.subject import Subject, name_models, name_sets
 
 if TYPE_CHECKING:
@@ -146,8 +146,12 @@ def write_report(folder: Path, component: Evaluation[Any], subject: Subject, fin
         pictures=pictures,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
-    models = {model.label: model.digest for model in subject.models}
-    record = {"metrics": dict(findings.metrics), "notes": list(findings.notes), "models": models}
+    record = {
+        "metrics": dict(findings.metrics),
+        "notes": list(findings.notes),
+        "models": {model.label: model.digest for model in subject.models},
+        "headline": next((headline(table) for table in findings.tables.values()), None),
+    }
     write_json(folder / "findings.json", {"format": f"report/{FORMAT}", "component": component.id, **record})
 
 

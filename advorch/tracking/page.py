@@ -2,59 +2,19 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from advorch.tracking.lines import duration
-from advorch.tracking.runs import RunRecord
+from advorch.tracking.runs import CellRecord, RunRecord
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ record.pipeline }} {{ record.run }}</title>
-<style>
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-code { font-size: .9em; }
-.failed { color: #c0392b; font-weight: 600; } .cached, .skipped, .pending { opacity: .7; }
-</style>
-</head>
-<body>
-<h1>{{ record.pipeline }}</h1>
-<p>Run <code>{{ record.run }}</code>: {{ record.state.value }}{% if record.exit_code is not none %}, exit code
-{{ record.exit_code }}{% endif %}, {{ duration(record.seconds) }}, started {{ started }}.<br>
-File <code>{{ record.file }}</code>{% if record.profile %}, profile <code>{{ record.profile }}</code>{% endif %},
-executor {{ record.executor }}, advorch {{ record.version }}.</p>
-{% if links %}<h2>Reports</h2>
-<ul>{% for link in links %}
-<li><a href="{{ link.href }}">{{ link.cell }}: {{ link.name }}</a></li>{% endfor %}
-</ul>{% endif %}
-<h2>Cells</h2>
-<div class="scroll"><table>
-<tr><th>cell</th><th>component</th><th>status</th><th>time</th><th>key</th>
-{%- for metric in metrics %}<th>{{ metric }}</th>{% endfor %}</tr>
-{% for cell in record.cells.values() %}
-<tr><td>{{ cell.cell }}</td><td>{{ cell.component }}</td>
-<td class="{{ cell.status }}">{{ cell.status }}{% if cell.error_class %} ({{ cell.error_class }}){% endif %}</td>
-<td class="number">{{ duration(cell.seconds) }}</td><td><code>{{ cell.key[:12] }}</code></td>
-{%- for metric in metrics %}<td class="number">
-{%- if metric in cell.metrics %}{{ "%.4g" % cell.metrics[metric] }}{% endif %}</td>{% endfor %}</tr>
-{% if cell.message %}<tr><td></td><td colspan="{{ 4 + metrics | length }}">{{ cell.message }}</td></tr>{% endif %}
-{%- endfor %}
-</table></div>
-{% if record.params %}<h2>Parameters</h2>
-<div class="scroll"><table>{% for name, value in params.items() %}
-<tr><td>{{ name }}</td><td><code>{{ value }}</code></td></tr>{% endfor %}
-</table></div>{% endif %}
-</body>
-</html>
-"""
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+HEADLINES = ("clean_accuracy", "robust_accuracy", "worst_class_accuracy", "success_rate")
+
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +26,61 @@ class Link:
     href: str
 
 
-def render_page(record: RunRecord, links: Sequence[Link], params: Mapping[str, str]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What an evaluation says on top: its report, its first table, and which stage made each model in it.
+
+    A value of the table is its text and its interval, which may be empty.
+    """
+
+    cell: str
+    href: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    stages: Mapping[str, str] = field(default_factory=dict)
+
+
+def render_page(
+    record: RunRecord, links: Sequence[Link], params: Mapping[str, str], findings: Sequence[Finding] = ()
+) -> str:
     """The page's text; everything that comes from the run is escaped."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    metrics = list(dict.fromkeys(name for cell in record.cells.values() for name in cell.metrics))
-    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.started))
-    return environment.from_string(_PAGE).render(
-        record=record, links=links, params=params, metrics=metrics, started=started, duration=duration
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = breakable
+    cells = record.cells.values()
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        record=record,
+        links=links,
+        params=params,
+        findings=findings,
+        headlines=[name for name in HEADLINES if any(name in cell.metrics for cell in cells)],
+        metrics=[(cell.cell, name, value) for cell in cells for name, value in cell.metrics.items()],
+        tally=", ".join(f"{count} {status}" for status, count in record.counts().items()) or "no cells",
+        started=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.started)),
+        duration=duration,
+        remarks=remarks,
     )
+
+
+def breakable(address: str) -> "Markup":
+    """An address that a narrow window may break where its parts begin."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(address)).replace("[", "<wbr>[").replace(",", ",<wbr>"))  # noqa: S704
+
+
+def remarks(cell: CellRecord) -> list[str]:
+    """What must be said of a cell besides its numbers."""
+    missing = f"without {', '.join(cell.missing)}, which did not succeed" if cell.missing else ""
+    return [words for words in (cell.message, missing) if words]
+
+
+def stages_of(record: RunRecord, models: Mapping[str, str]) -> dict[str, str]:
+    """For each label in a report the cells of this run whose output has its digest; equal cells made it together."""
+    makers: dict[str, list[str]] = {}
+    for cell in record.cells.values():
+        for digest in cell.outputs.values():
+            makers.setdefault(digest, []).append(cell.cell)
+    return {label: " = ".join(makers[digest]) for label, digest in models.items() if digest in makers}

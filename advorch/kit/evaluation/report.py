@@ -41,6 +41,12 @@ def render(
     )
 
 
+def headline(table: Table) -> dict[str, Any]:
+    """A table as the page has it, for pages that quote it: each value in words, and its interval."""
+    found = layout(table)
+    return {"columns": list(found.headings), "rows": [[[cell.text, cell.interval] for cell in row] for row in found.rows]}
+
+
 def _sections(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     ids = unique_slugs([f"table {title}" for title in tables], "-")
     named = zip(ids, tables.items(), strict=True)

@@ -108,5 +108,9 @@ SIGN_NOISE = Attack(
 
 @hookimpl
 def advorch_components() -> Components:
-    """Everything that this plugin contributes."""
-    return (FGSM, PGD, UNIFORM_NOISE, SIGN_NOISE)
+    """Everything that this plugin contributes, catalog by catalog."""
+    from advorch_builtins.attacks import catalog_black_box, catalog_fixed, catalog_geometric, catalog_minimal
+
+    own = (FGSM, PGD, UNIFORM_NOISE, SIGN_NOISE)
+    others = (catalog_fixed, catalog_minimal, catalog_black_box, catalog_geometric)
+    return (*own, *(component for catalog in others for component in catalog.COMPONENTS))

@@ -21,9 +21,9 @@ _ACCURACY = (
     "unconfirmed", "samples", "kind",
 )  # fmt: skip
 _ACCURACY_CAPTION = (
-    "Clean accuracy is that of the same samples. Distances are of the samples that were fooled. A sample outside of "
-    "the ball or the box fools nobody. Agreement is with the predictions that the attack recorded; unconfirmed are "
-    "successes that it claims and this evaluation denies. What is nowhere to be reported has no column."
+    "Clean accuracy is that of the same samples; distances are of the samples that were fooled. There are more columns "
+    "where there is something to say: samples outside of the ball or the box, which fool nobody; agreement with the "
+    "predictions that the attack recorded; unconfirmed successes, which it claims and this evaluation denies."
 )
 _TRANSFER_CAPTION = "Samples that were made for another model, shown to this one."
 

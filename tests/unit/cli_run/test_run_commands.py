@@ -226,6 +226,8 @@ def test_report_copies_what_the_store_has_and_links_it(home: Path, tmp_path: Pat
     made = tmp_path / "made"
     (made / "figures").mkdir(parents=True)
     (made / "report.html").write_text("<h1>robust?</h1>")
+    said = {"models": {"erm mlp": "gone"}, "headline": {"columns": ["model", "robust"], "rows": [[["erm mlp", ""], ["23%", "9 to 31"]]]}}
+    (made / "findings.json").write_text(json.dumps(said))
     (made / "figures" / "curve.png").write_bytes(b"png")
     store = open_store(str(home / "store"))
     output = store.put_output(Output(type=ArtifactType.REPORT, folder=made))
@@ -236,6 +238,7 @@ def test_report_copies_what_the_store_has_and_links_it(home: Path, tmp_path: Pat
         page = Path(result.stdout.strip())
         assert page == folder / "reports" / "index.html"
         assert 'href="attack.name%3Dpgd/report/report.html"' in page.read_text()
+        assert '<td>23% <span class="interval">9 to 31</span></td>' in page.read_text()
         assert (page.parent / "attack.name=pgd" / "report" / "report.html").read_text() == "<h1>robust?</h1>"
         assert (page.parent / "attack.name=pgd" / "report" / "figures" / "curve.png").exists()
 

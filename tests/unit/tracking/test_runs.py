@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from advorch.tracking.compare import compare, compare_params
 from advorch.tracking.liveness import FILE, Life, ask_to_stop, birth, life, read_driver, this_driver, write_driver
 from advorch.tracking.logs import LogTail, concerns
 from advorch.tracking.names import flat
-from advorch.tracking.page import Link, render_page
+from advorch.tracking.page import Finding, Link, breakable, render_page, stages_of
 from advorch.tracking.runs import RunState, find_run, list_runs, load_run
 
 ATTACK = "attack[model=plain,name=pgd]"
@@ -178,6 +179,29 @@ def test_the_page_shows_the_run_and_escapes_what_comes_from_it(
     assert text.count("<tr>") >= len(record.cells)
     assert ">0.41<" in text
     assert ">failed (oom)<" in text
+    assert not re.search(r"https?:|<script|<link", text), "the page needs nothing from elsewhere"
+
+
+def test_the_page_calls_models_by_the_stages_of_the_run(tmp_path: Path, make_run: MakeRun, events: list[Event]) -> None:
+    record = load_run(make_run(tmp_path, events))
+    record.cells["plain"].outputs = {"model": "d1"}
+    record.cells["bad"].outputs, record.cells["bad"].missing = {"model": "d1"}, ("attack[name=pgd]", "other")
+    stages = stages_of(record, {"erm mlp": "d1", "trades mlp": "d2"})
+    assert stages == {"erm mlp": "plain = bad"}
+    found = Finding(
+        cell="report", href="r/report.html", columns=("model", "robust accuracy"), stages=stages,
+        rows=((("erm mlp", ""), ("23.1%", "19.1 to 27.8")), (("<b>", ""), ("50.0%", ""))), notes=("be <careful>",),
+    )  # fmt: skip
+    text = render_page(record, [], {}, [found])
+    assert '<th scope="row">plain = bad</th><td>erm mlp</td>' in text
+    assert '23.1% <span class="interval">19.1 to 27.8</span>' in text
+    assert "be &lt;careful&gt;" in text
+    assert "<td>&lt;b&gt;</td>" in text
+    assert "without attack[name=pgd], other, which did not succeed" in text
+
+
+def test_addresses_break_where_their_parts_begin_and_stay_escaped() -> None:
+    assert str(breakable("attack[name=<i>,model=b]")) == "attack<wbr>[name=&lt;i&gt;,<wbr>model=b]"
 
 
 def test_logs_from_the_start_from_the_end_and_as_they_come(tmp_path: Path) -> None:
