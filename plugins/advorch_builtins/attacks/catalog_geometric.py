@@ -1,4 +1,4 @@
-"""Attacks that move, turn, mask or paint instead of adding noise freely, described; each is implemented in the file of its name."""
+"""Attacks that move, turn, mask or paint instead of adding noise, described; each is in the file of its name."""
 
 from advorch.api import AnyComponent
 
