@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line; user errors print as they render themselves, bugs as tracebacks."""
+    if sys.argv[1:] == ["--version"]:  # before anything is imported
+        print_version()
+        return
     os.environ.setdefault("TYPER_USE_RICH", "0")  # help is rendered without rich: it is most of the start-up
     from advorch.errors import AdvorchError
 
@@ -23,11 +26,18 @@ def main() -> None:
         sys.exit(0)
 
 
+def print_version() -> None:
+    """One line on stdout."""
+    from advorch import __version__
+
+    sys.stdout.write(f"advorch {__version__}\n")
+
+
 def build_app() -> "typer.Typer":
     """All commands by noun; typer is imported here so that the module costs nothing."""
     import typer
 
-    from advorch.cli import cache, doctor, pipeline, plugin, run, schema
+    from advorch.cli import cache, doctor, pipeline, plugin, root, run, schema
 
     app = typer.Typer(
         name="advorch",
@@ -37,6 +47,7 @@ def build_app() -> "typer.Typer":
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    app.callback()(root.root)
     app.add_typer(pipeline.app, name="pipeline", help="Check, show and run a pipeline file.")
     app.add_typer(run.app, name="run", help="Look at runs, stop them, compare them.")
     app.add_typer(plugin.app, name="plugin", help="List, show, check and start plugins.")

@@ -1,8 +1,10 @@
 """The last words of a run: a table of cells, where the reports are, what failed and what to do next."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from advorch.errors import AdvorchError, StageFailed
 from advorch.events import Status
 
 if TYPE_CHECKING:
@@ -10,6 +12,14 @@ if TYPE_CHECKING:
 
 HEADLINES = ("clean_accuracy", "robust_accuracy", "worst_class_accuracy", "success_rate", "accuracy", "loss")
 LAST_LINES = 12
+NAMED = 4
+SUCCEEDED = frozenset({Status.DONE, Status.CACHED})
+OUTCOMES = {
+    0: "is done",
+    5: "is done, but for failures that were allowed",
+    6: "was stopped",
+    7: "was stopped at its deadline",
+}
 
 
 def rows(run: "Run") -> list[dict[str, Any]]:
@@ -25,30 +35,74 @@ def columns(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def next_steps(run: "Run") -> str:
-    """For people: outcome, reports, failures, commands to copy."""
-    return "".join(f"{line}\n" for line in [_outcome(run), *_reports(run), *_failures(run), *_commands(run)])
+    """For people: outcome, failures, what is lacking, reports, commands to copy."""
+    told = [_outcome(run), *_failures(run), *_lacking(run), *_reports(run), *_commands(run)]
+    return "".join(f"{line}\n" for line in told)
 
 
 def _outcome(run: "Run") -> str:
     counts = {status: sum(1 for item in run.statuses.values() if item is status) for status in Status}
-    if counts[Status.CACHED] == len(run.statuses):
-        return f"everything is cached: {len(run.statuses)} cells, nothing to do"
-    return f"run {run.id}: " + ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
-
-
-def _reports(run: "Run") -> list[str]:
-    return [f"report of {cell}: {path}" for cell, path in run.reports().items()]
+    if run.statuses and counts[Status.CACHED] == len(run.statuses):
+        return f"everything is cached: {_count(len(run.statuses), 'cell')}, nothing was started"
+    came_to = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count) or "no cells"
+    code = f" (exit code {run.exit_code})" if run.exit_code else ""
+    return f"run {run.id} {OUTCOMES.get(run.exit_code, 'failed')}{code}: {came_to}"
 
 
 def _failures(run: "Run") -> list[str]:
     lines: list[str] = []
-    for cell, text in run.failures().items():
-        lines += [f"{cell} failed:", *(f"  {line}" for line in text.rstrip().splitlines()[-LAST_LINES:])]
+    for cell, error in run.errors.items():
+        why = f" ({error.error_class.value})" if isinstance(error, StageFailed) else ""
+        lines += [f"{cell} failed{why}:", *(f"  {line}" for line in _words(run, cell, error))]
     return lines
 
 
+def _words(run: "Run", cell: str, error: AdvorchError) -> list[str]:
+    """What the error says, then the end of the log, but for what the error has said already."""
+    said = error.render().splitlines()
+    log = [line for line in run.log_tail(cell, LAST_LINES) if not _repeats(line, said)]
+    details = error.details.rstrip().splitlines()[-LAST_LINES:] if isinstance(error, StageFailed) else []
+    end = log or details
+    return [*said, *(["the end of its log:"] if end else []), *(f"  {line}" for line in end)]
+
+
+def _repeats(line: str, said: Iterable[str]) -> bool:
+    return not line.strip() or any(line.endswith(words) for words in said)
+
+
+def _lacking(run: "Run") -> list[str]:
+    """What was not computed and why, and which cells did without it."""
+    if SUCCEEDED.issuperset(run.statuses.values()) and not run.exit_code:
+        return []
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for cell, message in run.messages.items():
+        reasons.setdefault((run.statuses[cell].value, message), []).append(cell)
+    without = [f"{cell} does without {_named(cells)}" for cell, cells in run.missing.items()]
+    return [*(_reason(status, message, cells) for (status, message), cells in reasons.items()), *without]
+
+
+def _reason(status: str, message: str, cells: Sequence[str]) -> str:
+    return f"not started: {_named(cells)}" if message == "not started" else f"{status}: {_named(cells)}: {message}"
+
+
+def _named(cells: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(cells) - NAMED
+    return ", ".join(cells[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _reports(run: "Run") -> list[str]:
+    return [f"{cell}: {path}" for cell, path in run.reports().items()]
+
+
 def _commands(run: "Run") -> list[str]:
-    commands = [f"advorch run show {run.id}", f"advorch run report {run.id}"]
-    if run.exit_code:
-        commands.insert(0, f"advorch run logs {run.id}")
-    return ["Next:", *(f"  {command}" for command in commands)]
+    commands = [f"advorch run logs {run.id} --stage {shlex.quote(cell)}" for cell in list(run.errors)[:1]]
+    commands += [f"advorch run show {run.id}", f"advorch run report {run.id}"]
+    if run.mlflow_uri.startswith("sqlite:") and Status.DONE in run.statuses.values():
+        commands.append(f"mlflow ui --backend-store-uri {shlex.quote(run.mlflow_uri)}")
+    again = ["what is committed stays: run the same command again to go on"] if run.exit_code in (6, 7) else []
+    return [*again, "Next:", *(f"  {command}" for command in commands)]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advorch.artifacts import Artifact, ArtifactType
-from advorch.errors import AdvorchError, StageFailed
+from advorch.errors import AdvorchError, StageFailed, UsageError
 from advorch.events import Status
 from advorch.session.running import Finished
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
 from advorch.store.opening import open_store
 from advorch.tracking.files import safe_file_name
+from advorch.tracking.logs import LogTail
+from advorch.tracking.outbox import read_job
+from advorch.tracking.runs import RunRecord, load_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +47,10 @@ class Run:
 
     @property
     def statuses(self) -> Mapping[str, Status]:
-        """How each cell ended."""
-        return self._ledger.statuses
+        """How each cell ended, in the order of the plan."""
+        known = self._ledger.statuses
+        order = {cell: place for place, cell in enumerate(self._finished.cells)}
+        return dict(sorted(known.items(), key=lambda item: order.get(item[0], len(order))))
 
     @property
     def errors(self) -> Mapping[str, AdvorchError]:
@@ -60,6 +66,28 @@ class Run:
     def metrics(self) -> dict[str, dict[str, float]]:
         """Final metrics of each cell that has any."""
         return {cell: dict(manifest.metrics) for cell, manifest in self._ledger.manifests.items() if manifest}
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """The run as its journal has it: times, parameters, messages."""
+        return load_run(self.folder)
+
+    @property
+    def messages(self) -> dict[str, str]:
+        """Why cells were skipped, stopped or never started."""
+        ends = {Status.SKIPPED, Status.STOPPED}
+        return {cell: self.record.cells[cell].message for cell, status in self.statuses.items() if status in ends}
+
+    @property
+    def missing(self) -> dict[str, tuple[str, ...]]:
+        """For each cell that did without some of its inputs the cells that they should have come from."""
+        return {cell: found.missing for cell, found in self.record.cells.items() if found.missing}
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Where MLflow keeps this run; empty for one without tracking."""
+        job = read_job(self.folder)
+        return job.uri if job else ""
 
     def check(self) -> "Run":
         """Raise the first failure, for a notebook that must not go on."""
@@ -79,11 +107,18 @@ class Run:
         ]
         return pd.DataFrame(rows).set_index("cell")
 
-    def table(self, cell: str) -> "pd.DataFrame":
-        """The table that an evaluation wrote."""
+    def tables(self, cell: str) -> list[str]:
+        """The names of all tables that an evaluation wrote."""
+        return sorted(path.stem for path in self.open(cell, ArtifactType.TABLE).glob("*.json") if path.stem != "table")
+
+    def table(self, cell: str, name: str = "table") -> "pd.DataFrame":
+        """The first table that an evaluation wrote, or the one of that name."""
         import pandas as pd
 
-        plain = json.loads((self.open(cell, ArtifactType.TABLE) / "table.json").read_text())
+        path = self.open(cell, ArtifactType.TABLE) / f"{name}.json"
+        if not path.is_file():
+            raise UsageError(f"{cell} has no table '{name}'", hint=f"tables: {', '.join(self.tables(cell))}")
+        plain = json.loads(path.read_text(encoding="utf-8"))
         return pd.DataFrame(plain["rows"], columns=plain["columns"])
 
     def report(self, cell: str) -> Path:
@@ -116,6 +151,12 @@ class Run:
             cell: error.details if isinstance(error, StageFailed) and error.details else error.render()
             for cell, error in self._ledger.errors.items()
         }
+
+    def log_tail(self, cell: str, lines: int) -> list[str]:
+        """The last lines of what a cell printed."""
+        logs = LogTail(self.folder, [cell])
+        logs.skip_to_last(lines)
+        return [line for _, line in logs.fresh(torn=True)]
 
     def _artifacts(self) -> dict[str, dict[ArtifactType, Artifact]]:
         return {

@@ -18,7 +18,7 @@ from advorch.engine.backend import Backend
 from advorch.engine.cell import Shop
 from advorch.engine.driver import Counter, Driver, Policy
 from advorch.engine.ledger import Ledger
-from advorch.errors import UsageError
+from advorch.errors import AdvorchError, UsageError
 from advorch.events import Event, RunFinished, RunStarted
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
@@ -62,6 +62,7 @@ class Finished:
     exit_code: int
     ledger: Ledger
     store_url: str
+    cells: tuple[str, ...] = ()
 
 
 class Running:
@@ -78,22 +79,29 @@ class Running:
     def run(self, stop: threading.Event) -> Finished:
         """Drive the plan to its end; what was opened is closed however it ends."""
         started = time.monotonic()
+        store = open_store(self._store_url(), on_durable=self._options.on_durable)
         with ExitStack() as opened:
             sinks = self._open_sinks(opened)
             emit = self._telling(sinks)
             emit(self._started())
-            store = open_store(self._store_url(), on_durable=self._options.on_durable)
             driver = Driver(
                 self._plan, Counter(store, emit), open_shop=partial(self._open_shop, store, emit, stop, opened),
                 policy=self._options.policy, stop=stop,
             )  # fmt: skip
-            ledger = driver.run()
+            try:
+                ledger = driver.run()
+            except AdvorchError as error:
+                emit(RunFinished(run=self.id, exit_code=error.exit_code, seconds=time.monotonic() - started))
+                raise
             code = ledger.exit_code(stopped=stop.is_set(), late=driver.late)
             store.clear_flags(f"stop/{self.id}")
             emit(RunFinished(run=self.id, exit_code=code, seconds=time.monotonic() - started))
         if ledger.bug is not None:
             raise ledger.bug
-        return Finished(run=self.id, folder=self.folder, exit_code=code, ledger=ledger, store_url=self._store_url())
+        return Finished(
+            run=self.id, folder=self.folder, exit_code=code, ledger=ledger, store_url=self._store_url(),
+            cells=tuple(self._plan.cells),
+        )  # fmt: skip
 
     def _open_sinks(self, opened: ExitStack) -> Sink:
         write_driver(self.folder)

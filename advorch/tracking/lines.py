@@ -34,7 +34,7 @@ class Narrator:
             self.run = event.run
             return f"run {event.run}  {event.pipeline}: {_count(len(event.cells), 'cell')}, {event.executor}"
         if isinstance(event, RunFinished):
-            return f"run {event.run} {self._tally()} in {duration(event.seconds)}"
+            return f"run {event.run} {self._tally(event.exit_code)} in {duration(event.seconds)}"
         return self._of_cell(event)
 
     def _of_cell(self, event: Event) -> str | None:
@@ -56,9 +56,9 @@ class Narrator:
         self.waiting[event.cell] = event.reason
         return f"{event.cell} waits for {event.reason.removeprefix('waits for ')}"
 
-    def _tally(self) -> str:
+    def _tally(self, code: int) -> str:
         parts = [f"{self.counts[status]} {status.value}" for status in Status if self.counts[status]]
-        return ", ".join(parts) or "had nothing to do"
+        return ", ".join(parts) or ("had nothing to do" if not code else f"ended with exit code {code}")
 
 
 def finished(event: CellFinished) -> str:

@@ -56,7 +56,9 @@ CHANGES = {
     "the stage's seed": ("    with: {epsilon: 0.2}", "    seed: 1\n    with: {epsilon: 0.2}", {"hit"}),
     "gpus": ("    with: {epsilon: 0.2}", "    resources: {gpus: 0.5}\n    with: {epsilon: 0.2}", {"hit"}),
     "threads": ("    with: {epsilon: 0.2}", "    resources: {cpus: 2}\n    with: {epsilon: 0.2}", {"hit"}),
-    "workers of a fit": ("    with: {model: {uses: remote", "    resources: {workers: 2}\n    with: {model: {uses: remote", {"plain"}),
+    "workers of a fit": (
+        "    with: {model: {uses: remote", "    resources: {workers: 2}\n    with: {model: {uses: remote", {"plain"}
+    ),
     "precision": ("epochs: 3", "epochs: 3, precision: bf16", {"plain"}),
     "input": ("data: d.final", "data: d.fit", {"hit"}),
     "model input": ("model: robust.model", "model: plain.model", {"hit"}),
