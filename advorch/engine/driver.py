@@ -220,5 +220,6 @@ class Driver:
 def request_of(cell: Cell) -> dict[str, float]:
     """What a cell holds while it runs: a gang all its workers, anything else one; plus the limits it names."""
     workers = world_size(cell.component, cell.resources)
-    whole = {TURNS: 1, "cpu": cell.resources.cpus * workers, "gpu": cell.resources.gpus * workers}
-    return {name: amount for name, amount in {**whole, **cell.limits}.items() if amount}
+    each = {"cpu": cell.resources.cpus, "gpu": cell.resources.gpus, "memory": float(cell.resources.memory)}
+    whole = {TURNS: 1.0, **{name: amount * workers for name, amount in each.items()}, **cell.limits}
+    return {name: amount for name, amount in whole.items() if amount}

@@ -30,15 +30,21 @@ class Slots:
     def never(self, request: Mapping[str, float]) -> str:
         """Why the request could not be granted even if all were free, or nothing."""
         short = [(n, a) for n, a in request.items() if a > self._capacity.get(n, a) + 1e-9]
-        return ", ".join(f"{amount:g} {name} of {self._capacity[name]:g}" for name, amount in short)
+        return ", ".join(f"{_shown(name, amount)} of {_shown(name, self._capacity[name])}" for name, amount in short)
 
     def lacking(self, request: Mapping[str, float]) -> str:
         """What a request waits for, such as `2 gpu, 1 free`."""
         with self._lock:
             short = [(n, a, self._free[n]) for n, a in request.items() if n in self._free and a > self._free[n] + 1e-9]
-        return "; ".join(f"{amount:g} {name}, {free:g} free" for name, amount, free in short if name != TURNS)
+        return "; ".join(
+            f"{_shown(name, amount)}, {_shown(name, free)} free" for name, amount, free in short if name != TURNS
+        )
 
     def _add(self, request: Mapping[str, float], sign: int) -> None:
         for name, amount in request.items():
             if name in self._free:
                 self._free[name] += sign * amount
+
+
+def _shown(name: str, amount: float) -> str:
+    return f"{amount / 2**30:.3g} GiB" if name == "memory" else f"{amount:g} {name}"

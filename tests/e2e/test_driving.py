@@ -156,7 +156,7 @@ def test_a_cell_that_can_never_start_is_infrastructure(workspace: Path, write_pi
     path = write_pipeline("  a:\n    uses: train/walk\n    limits: {license: 2}\n", head="limits: {license: 2}")
     done = run(path, limits={"license": 1})
     assert done.exit_code == 8
-    assert "2 license of 1" in str(done.errors["a"])
+    assert "2 license of 1 license" in str(done.errors["a"])
 
 
 def test_damage_in_the_store_is_found_and_repaired(workspace: Path, write_pipeline: Write) -> None:

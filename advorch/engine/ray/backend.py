@@ -27,10 +27,10 @@ class RayBackend:
         self._cluster = cluster
         self._capacity = cluster.capacity()
         self._mailbox = ray.remote(Mailbox).options(num_cpus=0).remote()
-        self._pool = Pool(self._hire, _fire, self._capacity["cpu"], self._capacity["gpu"])
+        self._pool = Pool(self._hire, _fire, Hold(**self._capacity))
 
     def capacity(self) -> Mapping[str, float]:
-        """The cluster's CPUs and GPUs."""
+        """The cluster's CPUs, GPUs and memory."""
         return self._capacity
 
     def fit(self, task: Task, control: Control) -> Produced:

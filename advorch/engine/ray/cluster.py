@@ -65,11 +65,12 @@ class Cluster:
         self._ours = True
 
     def capacity(self) -> Mapping[str, float]:
-        """CPUs and GPUs of the whole cluster."""
+        """CPUs, GPUs and memory of the whole cluster."""
         import ray
 
         resources: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        return {"cpu": resources.get("CPU", 0.0), "gpu": resources.get("GPU", 0.0)}
+        named = {"cpu": "CPU", "gpu": "GPU", "memory": "memory"}
+        return {name: resources.get(theirs, 0.0) for name, theirs in named.items()}
 
     def close(self) -> None:
         """Leave; a private cluster ends, and its folder and token go."""

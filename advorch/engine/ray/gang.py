@@ -22,7 +22,7 @@ from advorch.store.opening import open_store
 def run_gang(crew: Crew) -> Produced:
     """Reserve the room, launch, and listen until rank 0 has handed over its outputs."""
     task = crew.task
-    hold = Hold(task.cpus * task.workers, task.gpus * task.workers)
+    hold = Hold(task.cpus * task.workers, task.gpus * task.workers, float(task.memory * task.workers))
     if not crew.pool.reserve(hold, crew.control.stopping):
         raise Stopped("stopped while waiting for workers")
     try:

@@ -14,7 +14,22 @@ class Hold:
 
     cpu: float
     gpu: float
-    memory: int = 0
+    memory: float = 0
+
+    def plus(self, other: "Hold") -> "Hold":
+        """Both together."""
+        return Hold(self.cpu + other.cpu, self.gpu + other.gpu, self.memory + other.memory)
+
+    def minus(self, other: "Hold") -> "Hold":
+        """What is left when the other is taken away."""
+        return Hold(self.cpu - other.cpu, self.gpu - other.gpu, self.memory - other.memory)
+
+    def fits(self, free: "Hold") -> bool:
+        """Whether there is so much; sums of fractions may be off by a little."""
+        return all(
+            need <= have + 1e-9
+            for need, have in ((self.cpu, free.cpu), (self.gpu, free.gpu), (self.memory, free.memory))
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +43,10 @@ class Worker:
 class Pool:
     """Counts the cluster's resources over busy workers, idle workers and gangs."""
 
-    def __init__(self, hire: Callable[[Hold], Handle], fire: Callable[[Handle], None], cpu: float, gpu: float) -> None:
+    def __init__(self, hire: Callable[[Hold], Handle], fire: Callable[[Handle], None], free: Hold) -> None:
         self._hire = hire
         self._fire = fire
-        self._cpu = cpu
-        self._gpu = gpu
+        self._free = free
         self._idle: list[Worker] = []
         self._changed = threading.Condition()
         self._waiting = 0
@@ -70,7 +84,7 @@ class Pool:
         """The worker is dead, or must be."""
         self._fire(worker.handle)
         with self._changed:
-            self._count(worker.hold, +1)
+            self._free = self._free.plus(worker.hold)
             self._changed.notify_all()
 
     def reserve(self, hold: Hold, stopping: Callable[[], bool]) -> bool:
@@ -80,7 +94,7 @@ class Pool:
             try:
                 while not stopping():
                     if self._make_room(hold):
-                        self._count(hold, -1)
+                        self._free = self._free.minus(hold)
                         return True
                     self._changed.wait(0.2)
             finally:
@@ -90,7 +104,7 @@ class Pool:
     def unreserve(self, hold: Hold) -> None:
         """The gang has ended."""
         with self._changed:
-            self._count(hold, +1)
+            self._free = self._free.plus(hold)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -106,23 +120,17 @@ class Pool:
                 return worker
         if not self._make_room(hold):
             return None
-        self._count(hold, -1)
+        self._free = self._free.minus(hold)
         return Worker(self._hire(hold), hold)
 
     def _make_room(self, hold: Hold) -> bool:
-        idle_cpu, idle_gpu = sum(w.hold.cpu for w in self._idle), sum(w.hold.gpu for w in self._idle)
-        if not _fits(hold, self._cpu + idle_cpu, self._gpu + idle_gpu):
+        whole = self._free
+        for worker in self._idle:
+            whole = whole.plus(worker.hold)
+        if not hold.fits(whole):
             return False
-        while not _fits(hold, self._cpu, self._gpu):
+        while not hold.fits(self._free):
             worker = self._idle.pop(0)
             self._fire(worker.handle)
-            self._count(worker.hold, +1)
+            self._free = self._free.plus(worker.hold)
         return True
-
-    def _count(self, hold: Hold, sign: int) -> None:
-        self._cpu += sign * hold.cpu
-        self._gpu += sign * hold.gpu
-
-
-def _fits(hold: Hold, cpu: float, gpu: float) -> bool:
-    return hold.cpu <= cpu + 1e-9 and hold.gpu <= gpu + 1e-9

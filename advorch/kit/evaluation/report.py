@@ -44,7 +44,10 @@ def render(
 def headline(table: Table) -> dict[str, Any]:
     """A table as the page has it, for pages that quote it: each value in words, and its interval."""
     found = layout(table)
-    return {"columns": list(found.headings), "rows": [[[cell.text, cell.interval] for cell in row] for row in found.rows]}
+    return {
+        "columns": list(found.headings),
+        "rows": [[[cell.text, cell.interval] for cell in row] for row in found.rows],
+    }
 
 
 def _sections(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
@@ -55,12 +58,12 @@ def _sections(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
 
 def _galleries(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """Figures under what they are of: `Accuracy by class: erm mlp` stands under `erm mlp`."""
-    subjects = list(dict.fromkeys(_subject(title) for title in pictures))
-    ids = unique_slugs([f"figures {subject}" for subject in subjects], "-")
-    return [
-        {"id": name, "title": subject, "pictures": [_picture(title, pictures[title]) for title in pictures if _subject(title) == subject]}
-        for name, subject in zip(ids, subjects, strict=True)
-    ]  # fmt: skip
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for title, image in pictures.items():
+        groups.setdefault(_subject(title), []).append(_picture(title, image))
+    ids = unique_slugs([f"figures {subject}" for subject in groups], "-")
+    named = zip(ids, groups.items(), strict=True)
+    return [{"id": name, "title": subject, "pictures": shown} for name, (subject, shown) in named]
 
 
 def _subject(title: str) -> str:

@@ -51,7 +51,7 @@ def crew(monkeypatch: pytest.MonkeyPatch) -> Any:
         control = SimpleNamespace(
             channel=PostingChannel(lambda message: None), stopping=lambda: False, overdue=lambda: False
         )
-        pool = Pool(lambda hold: object(), lambda handle: None, 4, 4)
+        pool = Pool(lambda hold: object(), lambda handle: None, Hold(4, 4))
         return Crew(pool, SilentMailbox(), task, control)  # type: ignore[arg-type]
 
     return make

@@ -20,7 +20,7 @@ class Hires:
         return f"{hold.cpu:g} cpu #{next(self.numbers)}"
 
     def pool(self, cpu: float, gpu: float = 0) -> Pool:
-        return Pool(self.hire, self.fired.append, cpu, gpu)
+        return Pool(self.hire, self.fired.append, Hold(cpu, gpu, memory=10))
 
 
 @pytest.fixture
@@ -100,3 +100,9 @@ def test_gpu_fractions_share_a_device(hires: Hires) -> None:
     pool = hires.pool(8, 1)
     spares = [pool.lend_spare(Hold(1, 0.5)) for _ in range(3)]
     assert [spare is not None for spare in spares] == [True, True, False]
+
+
+def test_memory_is_counted_too(hires: Hires) -> None:
+    pool = hires.pool(8)
+    assert pool.lend_spare(Hold(1, 0, memory=6)) is not None
+    assert pool.lend_spare(Hold(1, 0, memory=6)) is None

@@ -30,7 +30,8 @@ def test_names_without_a_capacity_are_unlimited() -> None:
 
 def test_a_request_that_can_never_be_met_is_told_apart_from_one_that_waits() -> None:
     slots = Slots({"gpu": 1})
-    assert slots.never({"gpu": 2}) == "2 gpu of 1"
+    assert slots.never({"gpu": 2}) == "2 gpu of 1 gpu"
+    assert Slots({"memory": 2**30}).never({"memory": 2**31}) == "2 GiB of 1 GiB"
     assert slots.never({"gpu": 1}) == ""
     slots.take({"gpu": 1})
-    assert slots.lacking({"gpu": 1}) == "1 gpu, 0 free"
+    assert slots.lacking({"gpu": 1}) == "1 gpu, 0 gpu free"
