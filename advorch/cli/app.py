@@ -12,7 +12,7 @@ def main() -> None:
     """Run the command line; user errors print as they render themselves, bugs as tracebacks."""
     if sys.argv[1:] == ["--version"]:  # before anything is imported
         print_version()
-        return
+        sys.exit(0)
     os.environ.setdefault("TYPER_USE_RICH", "0")  # help is rendered without rich: it is most of the start-up
     from advorch.errors import AdvorchError
 

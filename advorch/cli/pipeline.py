@@ -48,13 +48,8 @@ def run(
     planned = pipeline.plan(Selection(only=tuple(only), from_=tuple(from_), until=tuple(until)))
     for warning in planned.warnings:
         sys.stderr.write(warning.render() + "\n")
-    policy = Policy(
-        jobs=jobs, keep_going=keep_going, force=frozenset(force), deadline=pipeline.spec.deadline,
-        limits=pipeline.spec.limits,
-    )  # fmt: skip
-    options = Options(
-        executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet, disabled=pipeline.disabled
-    )
+    policy = Policy(jobs=jobs, keep_going=keep_going, force=frozenset(force))
+    options = Options(executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet)
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries data: what libraries print goes to people
         finished = planned.run(options)
     _show(finished, output, quiet=quiet)

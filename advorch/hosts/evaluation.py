@@ -157,8 +157,8 @@ def write_report(folder: Path, component: Evaluation[Any], subject: Subject, fin
 
 def _what(subject: Subject) -> str:
     count, classes = len(subject.data), len(subject.data.classes)
-    text = f"{count} samples of {classes} classes"
-    return f"{len(subject.samples)} generated samples against {text}." if subject.samples is not None else f"{text}."
+    text = f"{count:,} samples of {classes} classes"
+    return f"{len(subject.samples):,} generated samples against {text}." if subject.samples is not None else f"{text}."
 
 
 __all__ = ["EvaluationJob", "open_job", "open_subject", "write_report", "write_tables"]

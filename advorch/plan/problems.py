@@ -1,19 +1,35 @@
-"""Collects everything that is wrong with a pipeline, so that one pass tells it all.
-
-E301 unknown component          E302 a component where it cannot stand    E303 a matrix that cannot be expanded
-E304 an unknown reference       E305 an unknown port                      E306 a required port is missing
-E307 one where many, or many    E308 a type that does not fit             E309 a cycle
-E310 a parameter                E311 an unknown name in an expression     E312 a value outside `with:`
-E313 norm or goal of a threat   E314 access to a model                    E315 epsilon against the data's range
-E316 no model                   E317 data that is not there               E318 not available in this version
-E319 a metric that was not reported                                       W301 selection on a final split
-"""
+"""Collects everything that is wrong with a pipeline, so that one pass tells it all."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from advorch.errors import InvalidPipeline, Place, Problem
 from advorch.spec.nodes import Mark
+
+MEANING: Mapping[str, str] = MappingProxyType(
+    {
+        "E301": "a component that nobody offers",
+        "E302": "a component where it cannot stand",
+        "E303": "a matrix that cannot be expanded",
+        "E304": "a reference to something that is not there",
+        "E305": "a port that the component does not have",
+        "E306": "a port that must be connected and is not",
+        "E307": "several things for a port that takes one",
+        "E308": "an artifact of a type that the port does not take",
+        "E309": "stages that wait for each other",
+        "E310": "a parameter that its component refuses",
+        "E311": "an expression reads a name or a metric that is not there",
+        "E312": "a condition, seed or limit of the wrong type or size",
+        "E313": "a norm or a goal that the attack does not support",
+        "E314": "a model that does not grant what the attack needs to see",
+        "E315": "an epsilon that makes no sense for the range of the data",
+        "E316": "nothing says which model to train",
+        "E317": "data that is not where it should be",
+        "E318": "something that this version does not run yet",
+        "W301": "a choice is made on the split that the final evaluation reads",
+    }
+)
 
 _COMPONENT = re.compile(r"[a-z]+/[A-Za-z0-9_.-]+")
 

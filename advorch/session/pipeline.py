@@ -71,10 +71,19 @@ class Planned:
 
     def run(self, options: Options | None = None) -> Run:
         """Compute what is not cached; the exit code and every result are in the Run."""
-        chosen = options or Options(disabled=self.pipeline.disabled)
-        cells = forced(chosen.policy.force, self.plan.labels())
-        chosen = replace(chosen, policy=replace(chosen.policy, force=cells))
+        chosen = self._completed(options or Options())
         running = Running(self.plan, self.pipeline.registry, self.pipeline.workspace, chosen)
         stop = threading.Event()
         with stopping_on_signals(stop):
             return Run(running.run(stop))
+
+    def _completed(self, options: Options) -> Options:
+        """What the options leave open is as the file and `load` have it."""
+        spec, policy = self.pipeline.spec, options.policy
+        policy = replace(
+            policy,
+            force=forced(policy.force, self.plan.labels()),
+            deadline=spec.deadline if policy.deadline is None else policy.deadline,
+            limits=policy.limits or spec.limits,
+        )
+        return replace(options, policy=policy, disabled=options.disabled or self.pipeline.disabled)

@@ -13,6 +13,8 @@ _BYTES: Mapping[str, int] = MappingProxyType(
     | {"KB": 1000}
     | {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", 1)}
 )
+DURATION_UNITS = tuple(_SECONDS)
+SIZE_UNITS = tuple(_BYTES)
 _PART = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]+)", re.ASCII)
 DURATION_PATTERN = r"^\s*(\d+(\.\d+)?\s*(ms|s|min|m|h|d|w)\s*)+$"
 SIZE_PATTERN = r"^\s*\d+(\.\d+)?\s*([kKMGTP]i?)?B\s*$"

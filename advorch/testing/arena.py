@@ -19,7 +19,7 @@ from advorch.kit.data import Data
 from advorch.testing.check import ContractBroken
 from advorch.testing.common import small_params, unfit, usable_params
 from advorch.testing.fakes import LinearModel, small_conv, small_mlp, tiny_data
-from advorch.threat import Norm
+from advorch.threat import Budget, Norm
 
 RADIUS: Final[Mapping[Norm, float]] = {
     Norm.LINF: 0.1, Norm.L2: 0.5, Norm.L1: 2.0, Norm.L0: 3.0, Norm.UNBOUNDED: 1.0,
@@ -126,6 +126,7 @@ class Arena:
         seed: int = 0,
         fresh: int = 0,
         full: bool = False,
+        budget: Budget = Budget.FIXED,
     ) -> Tensor:
         """Perturb a case's samples; `fresh` sets the global random state, `full` keeps the attack's own budgets."""
         threat = self.component.threat
@@ -137,6 +138,7 @@ class Arena:
             access=threat.access,
             targeted=target is not None,
             finish=finish,
+            budget=budget,
         )
         params = usable_params(self.component) if full else small_params(self.component)
         goal = case.y if target is None else target

@@ -161,9 +161,22 @@ def finds_the_shortest_way_over_a_linear_boundary(arena: Arena) -> None:
         raise NotApplicable("promised by gradient attacks that look for the smallest perturbation")
     for case, norm in arena.grounds(among=linear_cases(), norms={Norm.LINF, Norm.L2, Norm.L1}):
         exact = case.distance(norm)
-        z = arena.attack(case, norm, epsilon=10 * exact, full=True)
+        z = arena.attack(case, norm, epsilon=10 * exact, full=True, budget=Budget.MINIMAL)
+        fooled = case.module(z).argmax(1) != case.y
+        demand(fooled.all(), f"{case.name}, {norm}: nothing found for {int((~fooled).sum())} of {len(fooled)} samples")
         far = radius_excess(case.x, z, norm, torch.zeros(len(z))) / exact
         demand((far < 1.5).all(), f"{case.name}, {norm}: up to {float(far.max()):.3g} times the exact distance")
+
+
+def looks_beyond_epsilon_for_the_smallest_perturbation(arena: Arena) -> None:
+    """A minimal budget is judged at epsilon, and searched without it; under a fixed one all checks above hold."""
+    if arena.component.threat.budget is not Budget.MINIMAL:
+        raise NotApplicable("spends a given epsilon")
+    for case, norm in arena.grounds(bounded=True):
+        z = arena.attack(case, norm, epsilon=1e-6, budget=Budget.MINIMAL)
+        _demand_legal(case.x, z, norm, torch.inf, f"{case.name}, {norm}, a minimal budget")
+        beyond = radius_excess(case.x, z, norm, 1e-6) > 0
+        demand(beyond.all(), f"{case.name}, {norm}: {int((~beyond).sum())} samples are still held within epsilon")
 
 
 TESTS: tuple[Test, ...] = (
@@ -183,6 +196,7 @@ TESTS: tuple[Test, ...] = (
     pursues_its_target,
     crosses_a_linear_boundary_within_reach,
     finds_the_shortest_way_over_a_linear_boundary,
+    looks_beyond_epsilon_for_the_smallest_perturbation,
 )
 
 

@@ -140,7 +140,8 @@ class Story:
     def _cell_finished(self, event: CellFinished, at: float) -> None:
         if not self._recorder.known(event.cell):
             self._open(event, at - event.seconds, {})
-        self._settings(event)
+        if event.cell not in self._memory.running:  # else they were told when it started
+            self._settings(event)
         step = self._memory.steps.get(event.cell, 0)
         final = [Point(name, value, step, at) for name, value in event.metrics.items()]
         self._attempt(lambda: self._recorder.points(event.cell, final))

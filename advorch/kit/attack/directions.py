@@ -14,8 +14,12 @@ def sign(step: Step) -> Tensor:
 
 
 def unit_l2(step: Step) -> Tensor:
-    """Steepest in l2; scaled by the largest number first, since the square of a vanishing gradient is zero."""
-    gradient = step.ball.masked(step.gradient)
+    """Steepest in l2."""
+    return to_unit_l2(step.ball.masked(step.gradient))
+
+
+def to_unit_l2(gradient: Tensor) -> Tensor:
+    """Of length one; scaled by the largest number first, since the square of a vanishing gradient is zero."""
     scaled = gradient / per_sample(_nonzero(largest(gradient)), gradient)
     length = torch.linalg.vector_norm(scaled.flatten(1), dim=1)
     return scaled / per_sample(_nonzero(length), scaled)

@@ -19,7 +19,8 @@ from advorch.params import Params
 class AttackResult:
     """One row a sample. `target` is the label that a targeted attack aimed at, else the true one.
 
-    Success is a sample that was right before and has reached the goal now; who was wrong already is not attacked.
+    Success is a sample that was right before and has reached the goal now, within epsilon; who was wrong already is not
+    attacked. With a minimal budget an adversarial may lie further away than epsilon: no success, and `distance` says so.
     """
 
     adversarial: Tensor
@@ -92,6 +93,7 @@ def attack_name(perturb: AttackFn[Any]) -> str:
 
 def _verdict(victim: Victim, ball: ThreatSet, z: Tensor, y: Tensor, target: Tensor, clean: Tensor) -> AttackResult:
     logits = judged_logits(victim.module, z)
+    near = victim.judged_ball(ball.x).contains(z)
     usage = victim.usage(len(z))
     return AttackResult(
         adversarial=z,
@@ -99,7 +101,7 @@ def _verdict(victim: Victim, ball: ThreatSet, z: Tensor, y: Tensor, target: Tens
         clean_prediction=clean,
         adversarial_prediction=logits.argmax(1),
         clean_correct=clean.eq(y),
-        success=clean.eq(y) & victim.judge(logits, target),
+        success=clean.eq(y) & victim.judge(logits, target) & near,
         distance=ball.distance(z),
         queries=usage.queries,
         forwards=usage.forwards,

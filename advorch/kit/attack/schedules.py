@@ -1,5 +1,7 @@
 """How far a step goes."""
 
+import math
+
 from torch import Tensor
 
 from advorch.kit.attack.step import Schedule, Step
@@ -21,3 +23,8 @@ def share_of_epsilon(share: float) -> Schedule:
         return step.ball.epsilon * share
 
     return length
+
+
+def cosine(first: float, last: float, number: int, steps: int) -> float:
+    """From the first to the last of so many steps along half a cosine."""
+    return last + (first - last) * (1 + math.cos(math.pi * number / max(1, steps - 1))) / 2

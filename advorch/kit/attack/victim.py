@@ -1,8 +1,11 @@
 """The model as an attacker meets it: it grants the access that the attack declared, and counts what it is asked."""
 
+import copy
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +13,10 @@ from torch import Tensor, nn
 from advorch.kit.attack.errors import access_denied, unusable_model
 from advorch.kit.attack.objectives import Objective, cross_entropy
 from advorch.kit.attack.threat_set import Box, ThreatSet
-from advorch.threat import Access, Norm
+from advorch.threat import Access, Budget, Norm
+
+View: TypeAlias = Callable[[Tensor], Tensor]
+"""What the model is shown of a point: differentiable, sample by sample."""
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -41,6 +47,14 @@ class Slope(NamedTuple):
     logits: Tensor
 
 
+class ClassSlopes(NamedTuple):
+    """By how much each of some classes leads over the label, and which way each of these leads rises."""
+
+    lead: Tensor
+    gradient: Tensor
+    logits: Tensor
+
+
 class Usage(NamedTuple):
     """What each sample cost."""
 
@@ -62,6 +76,7 @@ class Victim:
     """A module on raw values under one threat model. `y` is the true label, or the target of a targeted victim.
 
     Epsilon is one number or one a sample; a mask (true where values may change) has a sample axis, of one or all.
+    With a minimal budget epsilon only judges: every legal point is allowed, and the nearest that fools is wanted.
     Whoever hands out a victim wraps its use in `untouched`; parameters never collect gradients here either way.
     """
 
@@ -76,6 +91,7 @@ class Victim:
         targeted: bool = False,
         mask: Tensor | None = None,
         finish: Finish = Finish.FOOLED,
+        budget: Budget = Budget.FIXED,
     ) -> None:
         self.module = module
         self._epsilon = epsilon
@@ -85,12 +101,21 @@ class Victim:
         self.access = access
         self.targeted = targeted
         self.finish = finish
+        self.budget = budget
         self._tally = _Tally(rows=None)
         self._ledger = [self._tally]
 
     def ball(self, x: Tensor) -> ThreatSet:
-        """Every point that is allowed around the clean samples, fixed from here on."""
-        return ThreatSet.around(x, self.norm, self._epsilon, box=self.box, mask=self._mask)
+        """Every point that is allowed around the clean samples, fixed from here on; endless for a minimal budget."""
+        return self.judged_ball(x) if self.budget is Budget.FIXED else self.ball_of(x, math.inf)
+
+    def judged_ball(self, x: Tensor) -> ThreatSet:
+        """Where an adversarial has to lie to count: within epsilon, whatever the budget."""
+        return self.ball_of(x, self._epsilon)
+
+    def ball_of(self, x: Tensor, radius: float | Tensor) -> ThreatSet:
+        """The same set with a radius of the caller's own."""
+        return ThreatSet.around(x, self.norm, radius, box=self.box, mask=self._mask)
 
     def take(self, index: Tensor) -> "Victim":
         """The same victim for some of the samples, by position; what they ask is counted as theirs."""
@@ -103,11 +128,18 @@ class Victim:
             targeted=self.targeted,
             mask=None if self._mask is None else _rows(self._mask, index),
             finish=self.finish,
+            budget=self.budget,
         )
         part._tally = _Tally(rows=index if self._tally.rows is None else self._tally.rows[index])
         part._ledger = self._ledger
         self._ledger.append(part._tally)
         return part
+
+    def resized(self, epsilon: float | Tensor) -> "Victim":
+        """The same victim with another epsilon; what is asked of it is counted here."""
+        other = copy.copy(self)
+        other._epsilon = epsilon
+        return other
 
     def logits(self, z: Tensor) -> Tensor:
         """Raw outputs; differentiable in `z` where gradients are granted."""
@@ -144,16 +176,36 @@ class Victim:
         logits = self._look(z)
         return Height(self._climb(objective(_single(logits), y)), logits)
 
-    def value_and_gradient(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Slope:
-        """The gradient of the sum over samples, so that no sample's depends on how many there are."""
+    def value_and_gradient(
+        self, z: Tensor, y: Tensor, objective: Objective = cross_entropy, *, view: View | None = None
+    ) -> Slope:
+        """The gradient of the sum over samples, so that no sample's depends on how many there are.
+
+        With a view, the slope of what the model says of `view(z)`, at `z`.
+        """
         self._require(Access.GRADIENTS, "gradients")
         point = z.detach().requires_grad_()
         with torch.enable_grad():
-            logits = self._forward(point)
+            logits = self._forward(point if view is None else view(point))
             value = self._climb(objective(_single(logits), y))
             gradient = _differentiate(value.sum(), point)
         self._tally.backwards += len(z)
         return Slope(value.detach(), gradient, logits.detach())
+
+    def class_slopes(self, z: Tensor, y: Tensor, classes: Tensor) -> ClassSlopes:
+        """For each sample and each of its classes, a row of `classes`: the logit less that of the label `y`.
+
+        One forward pass, and a backward pass a class: on images as fast as one vectorised backward, faster than the
+        classes tiled into the batch, and it asks nothing of the model but a gradient.
+        """
+        self._require(Access.GRADIENTS, "gradients")
+        point = z.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = self._forward(point)
+            lead = _single(logits).gather(1, classes) - _single(logits).gather(1, y[:, None])
+            columns = [_differentiate(column.sum(), point, again=True) for column in lead.unbind(1)]
+        self._tally.backwards += len(z) * len(columns)
+        return ClassSlopes(lead.detach(), torch.stack(columns, 1), logits.detach())
 
     def usage(self, count: int) -> Usage:
         """What each sample of the whole batch cost so far, its parts included."""
@@ -195,8 +247,11 @@ def check_logits(logits: Tensor, count: int) -> Tensor:
     return logits
 
 
-def _differentiate(height: Tensor, point: Tensor) -> Tensor:
-    gradient = torch.autograd.grad(height, point, allow_unused=True)[0] if height.requires_grad else None
+def _differentiate(height: Tensor, point: Tensor, *, again: bool = False) -> Tensor:
+    """The gradient; with `again` the graph stays for the next one."""
+    gradient = None
+    if height.requires_grad:
+        (gradient,) = torch.autograd.grad(height, point, allow_unused=True, retain_graph=again)
     if gradient is None:
         hint = "something inside cuts the graph (argmax, rounding, numpy, no_grad); give it a differentiable stand-in"
         raise unusable_model("the model's output has no gradient with respect to its input", hint)

@@ -22,6 +22,7 @@ _DPI = 144
 _SCREEN_DPI = 96
 _FONT = 9
 _LABEL = 16  # letters of a line below an axis
+_LETTER = 0.075  # inches, about
 _FEW_BARS = 12
 _FEW_CLASSES = 12
 
@@ -70,9 +71,10 @@ def _lines(text: str, width: int) -> list[str]:
 
 def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proportion | None"]], axis: str) -> bytes:
     """Grouped bars of accuracies with their 95% intervals; what was not measured has no bar."""
-    lines = max((wrapped(label).count("\n") for label in labels), default=0)
-    room = 0.35 * len(labels) * len(series)
-    figure = new_figure(width=max(4.6, 1.5 + max(room, 0.95 * len(labels) * bool(lines))), height=3.1 + 0.16 * lines)
+    lines = [line for label in labels for line in wrapped(label).split("\n")]
+    tallest = max((wrapped(label).count("\n") for label in labels), default=0)
+    room = max(0.35 * len(series), _LETTER * max(map(len, lines), default=0) + 0.15)
+    figure = new_figure(width=max(4.6, 1.1 + room * len(labels)), height=3.1 + 0.16 * tallest)
     axes = _bare_axes(figure)
     width = 0.8 / max(1, len(series))
     for place, (name, values) in enumerate(series.items()):
@@ -86,8 +88,15 @@ def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proporti
     if len(labels) * len(series) <= _FEW_BARS:
         _name_heights(axes, series, width)
     if len(series) > 1:
-        figure.legend(loc="outside upper center", ncols=min(4, len(series)), frameon=False, fontsize=_FONT)
+        _legend(figure, list(series))
     return png(figure)
+
+
+def _legend(figure: "Figure", names: Sequence[str]) -> None:
+    """Above the axes, in as many columns as the figure is wide enough for."""
+    column = _LETTER * max(map(len, names)) + 0.55
+    columns = max(1, min(len(names), int(figure.get_figwidth() / column)))
+    figure.legend(loc="outside upper center", ncols=columns, frameon=False, fontsize=_FONT)
 
 
 def _bare_axes(figure: "Figure") -> "Axes":
@@ -95,8 +104,8 @@ def _bare_axes(figure: "Figure") -> "Axes":
     axes = figure.add_subplot()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="both", length=0, labelsize=_FONT, labelcolor=_SOFT)
-    axes.xaxis.label.set_size(_FONT)
-    axes.yaxis.label.set_size(_FONT)
+    axes.xaxis.label.set_fontsize(_FONT)
+    axes.yaxis.label.set_fontsize(_FONT)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     return axes
@@ -145,7 +154,7 @@ def heat_map(counts: Tensor, classes: Sequence[str]) -> bytes:
     bar = figure.colorbar(image, ax=axes, ticks=[0, 0.5, 1], shrink=0.8)
     bar.ax.set_yticklabels(["0", "50%", "100%"])
     bar.ax.tick_params(length=0, labelsize=_FONT - 1)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if len(classes) <= _FEW_CLASSES:
         _name_shares(axes, shares.tolist())
     return png(figure)
@@ -174,7 +183,7 @@ def scatter(groups: Mapping[str, Tensor]) -> bytes:
             points[:, 0].tolist(), points[:, 1].tolist(), s=4, alpha=0.5, label=plain(name), color=_COLOURS[place]
         )
     axes.set_aspect("equal", adjustable="datalim")
-    figure.legend(loc="outside upper center", ncols=len(groups), frameon=False)
+    _legend(figure, list(groups))
     return png(figure)
 
 

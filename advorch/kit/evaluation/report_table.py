@@ -51,7 +51,9 @@ def shown(value: Value) -> str:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return value
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
 
 
 def per_cent(value: Value) -> str:

@@ -1,5 +1,156 @@
 """Attacks that spend a given epsilon along gradients, described; each is implemented in the file of its name."""
 
-from advorch.api import AnyComponent
+from typing import Annotated, Literal
 
-COMPONENTS: tuple[AnyComponent, ...] = ()
+from pydantic import Field
+
+from advorch.api import Access, AnyComponent, Attack, AttackFn, Count, Goal, Norm, Params, Positive, Share, ThreatModel
+from advorch_builtins.attacks import catalog_apgd, catalog_momentum
+
+_BALLS = frozenset({Norm.LINF, Norm.L2, Norm.L1})
+_BOTH_GOALS = frozenset({Goal.UNTARGETED, Goal.TARGETED})
+
+
+class BimParams(Params):
+    """Projected gradient steps from the sample."""
+
+    steps: Annotated[Count, Field(description="gradient steps")] = 10
+    alpha: Annotated[Positive | None, Field(description="length of a step; by default 2.5 epsilon / steps")] = None
+    top: Annotated[Share, Field(description="in l1: the share of the numbers that one step moves")] = 0.01
+
+
+class ProximalParams(Params):
+    """Steps along the gradient as it is."""
+
+    steps: Annotated[Count, Field(description="gradient steps of each ascent")] = 10
+    alpha: Annotated[Positive, Field(description="what the gradient of the loss is multiplied with")] = 1.0
+    restarts: Annotated[Count, Field(description="ascents for a sample that withstands")] = 1
+    random_start: Annotated[bool, Field(description="begin anywhere in the ball instead of at the sample")] = False
+
+
+class DifferenceParams(ProximalParams):
+    """Steps along the gradient of a difference of two losses."""
+
+    steps: Annotated[Count, Field(description="gradient steps of each ascent")] = 40
+
+
+class EotPgdParams(Params):
+    """Projected gradient steps along a mean gradient."""
+
+    steps: Annotated[Count, Field(description="gradient steps of each ascent")] = 20
+    draws: Annotated[Count, Field(description="gradients in one mean")] = 10
+    alpha: Annotated[Positive | None, Field(description="length of a step; by default 2.5 epsilon / steps")] = None
+    restarts: Annotated[Count, Field(description="ascents for a sample that withstands")] = 1
+    view: Annotated[
+        Literal["none", "noise", "resize"],
+        Field(description="what is drawn beside the model's own randomness: nothing, normal noise, a smaller image"),
+    ] = "none"
+    sigma: Annotated[Positive, Field(description="deviation of the noise")] = 0.1
+    least: Annotated[Share, Field(gt=0, description="smallest image, as a share of its size")] = 0.8
+
+
+class ScaledGradientParams(Params):
+    """One step has nothing to set."""
+
+
+class VatParams(Params):
+    """The power method on a divergence."""
+
+    steps: Annotated[Count, Field(description="iterations of the power method")] = 1
+    xi: Annotated[Positive, Field(description="how far from the sample the divergence is looked at, in l2")] = 0.1
+
+
+def _bim() -> AttackFn[BimParams]:
+    from advorch_builtins.attacks.bim import perturb
+
+    return perturb
+
+
+def _proximal() -> AttackFn[ProximalParams]:
+    from advorch_builtins.attacks.proximal import perturb
+
+    return perturb
+
+
+def _difference() -> AttackFn[DifferenceParams]:
+    from advorch_builtins.attacks.difference import perturb
+
+    return perturb
+
+
+def _eot_pgd() -> AttackFn[EotPgdParams]:
+    from advorch_builtins.attacks.eot_pgd import perturb
+
+    return perturb
+
+
+def _scaled_gradient() -> AttackFn[ScaledGradientParams]:
+    from advorch_builtins.attacks.scaled_gradient import perturb
+
+    return perturb
+
+
+def _vat() -> AttackFn[VatParams]:
+    from advorch_builtins.attacks.vat import perturb
+
+    return perturb
+
+
+BIM = Attack(
+    name="bim",
+    summary="projected gradient ascent from the sample itself",
+    params=BimParams,
+    load=_bim,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS),
+)
+
+PROXIMAL = Attack(
+    name="proximal",
+    summary="proximal gradient ascent: the gradient itself, neither its sign nor its direction alone",
+    params=ProximalParams,
+    load=_proximal,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
+)
+
+DIFFERENCE = Attack(
+    name="difference",
+    summary="gradient steps on the loss of the label less the loss of a target",
+    params=DifferenceParams,
+    load=_difference,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
+)
+
+EOT_PGD = Attack(
+    name="eot-pgd",
+    summary="projected gradient ascent along the mean gradient of a model or a view that draws",
+    params=EotPgdParams,
+    load=_eot_pgd,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
+)
+
+SCALED_GRADIENT = Attack(
+    name="scaled-gradient",
+    summary="one step along the gradient scaled to epsilon: the ineffective control of the sign",
+    params=ScaledGradientParams,
+    load=_scaled_gradient,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS),
+)
+
+VAT = Attack(
+    name="vat",
+    summary="the direction in which the prediction changes most, whatever the label",
+    params=VatParams,
+    load=_vat,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=frozenset({Norm.LINF, Norm.L2}), stochastic=True),
+)
+
+COMPONENTS: tuple[AnyComponent, ...] = (
+    BIM,
+    *catalog_momentum.COMPONENTS,
+    *catalog_apgd.COMPONENTS,
+    PROXIMAL,
+    EOT_PGD,
+    DIFFERENCE,
+    SCALED_GRADIENT,
+    VAT,
+)

@@ -20,5 +20,9 @@ _STEEPEST = {Norm.LINF: sign, Norm.L2: unit_l2, Norm.L1: corner_l1}
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: FgsmParams, rng: Draws) -> Tensor:
     """One step from the sample to the edge of the ball."""
-    recipe = Recipe(steps=1, direction=_STEEPEST[victim.norm], schedule=share_of_epsilon(1.0))
-    return ascend(victim, x, y, recipe, rng)
+    return ascend(victim, x, y, single_step(victim.norm), rng)
+
+
+def single_step(norm: Norm) -> Recipe:
+    """The whole of epsilon in the steepest direction."""
+    return Recipe(steps=1, direction=_STEEPEST[norm], schedule=share_of_epsilon(1.0))

@@ -7,6 +7,7 @@ from advorch.kit.evaluation.statistics import Proportion, confusion, paired_diff
 from advorch_builtins.evaluations.verdicts import Duel, Standing, worst_of
 
 _MANY_CLASSES = 20
+_MANY_ROWS = 12
 _CLEAN = ("model", "clean accuracy", "clean low", "clean high")
 _ROBUST = (
     "robust accuracy", "robust low", "robust high", "worst class", "worst class accuracy", "worst class low",
@@ -49,7 +50,8 @@ def _summary(found: Sequence[Standing], classes: Sequence[str]) -> Table:
     )
     looks = ["clean", "robust", "worst class"] if attacked else ["clean"]
     intervals = tuple((_accuracy_of(name), f"{name} low", f"{name} high") for name in looks)
-    whole = (("attacked", len(found[0].y)),) if attacked else ()
+    # What the page says above the table has no column of its own there.
+    whole = tuple((name, len(found[0].y)) for name in (("samples", "attacked") if attacked else ("samples",)))
     look = Look(shares=_all_of(intervals), intervals=intervals, usual=whole)
     caption = _SUMMARY_CAPTION if attacked else "Beside each share stands its 95% interval (Wilson)."
     return Table((*_CLEAN, *(_ROBUST if attacked else ()), "samples"), rows, caption, look)
@@ -93,7 +95,7 @@ def _transfer(found: Sequence[Standing]) -> Table:
     labels = {standing.model.digest: standing.model.label for standing in found}
     rows = tuple(row for standing in found for row in _transferred(standing, labels))
     shares = frozenset({"accuracy", "low", "high", "clean accuracy"})
-    look = Look(shares=shares, intervals=(("accuracy", "low", "high"),))
+    look = Look(shares=shares, intervals=(("accuracy", "low", "high"),), folded=len(rows) > _MANY_ROWS)
     return Table(columns, rows, _TRANSFER_CAPTION, look)
 
 

@@ -12,7 +12,8 @@ from advorch.kit.attack.victim import Victim
 from advorch.threat import Norm
 from advorch_builtins.attacks import catalog
 
-ATTACKS: dict[str, Attack[Any]] = {attack.name: attack for attack in catalog.advorch_components()}
+OWN: tuple[Attack[Any], ...] = (catalog.FGSM, catalog.PGD, catalog.UNIFORM_NOISE, catalog.SIGN_NOISE)
+ATTACKS: dict[str, Attack[Any]] = {attack.name: attack for attack in OWN}
 CASES = [(name, norm) for name, attack in ATTACKS.items() for norm in sorted(attack.threat.norms)]
 EPSILON = {Norm.LINF: 0.1, Norm.L2: 0.2, Norm.L1: 0.3}
 

@@ -141,6 +141,14 @@ def test_notes_say_what_was_not_done(subject: Subject) -> None:
     assert any("erm early: no attack was made for it" in note for note in notes)
 
 
+def test_what_holds_for_all_models_is_said_once(subject: Subject) -> None:
+    twins = (subject.models[0], replace(subject.models[0], label="erm twin"))
+    notes = evaluate(replace(subject, models=twins, adversarials=name_sets([subject.adversarials[0].samples]))).notes
+    assert [note for note in notes if "6 of 8" in note] == [
+        "all models: robust accuracies are of 6 of 8 samples, those that every attack tried."
+    ]
+
+
 def test_a_transferred_set_that_beats_the_model_s_own_attacks_raises_suspicion(subject: Subject) -> None:
     own = subject.adversarials[1].samples
     changed = own.adversarial.clone()

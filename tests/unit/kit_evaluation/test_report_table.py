@@ -20,7 +20,14 @@ def shape(broken: int = 0) -> Layout:
 
 
 def test_values_are_shown_as_readers_want_them() -> None:
-    assert [shown(value) for value in (None, 0.5, 3, True, "x")] == [NOTHING, "0.5000", "3", "yes", "x"]
+    assert [shown(value) for value in (None, 0.5, 3, 10000, True, "x")] == [
+        NOTHING,
+        "0.5000",
+        "3",
+        "10,000",
+        "yes",
+        "x",
+    ]
     assert [per_cent(value) for value in (None, 0.5, -0.0251, 1, "x")] == [NOTHING, "50.0%", "-2.5%", "100.0%", "x"]
 
 

@@ -59,7 +59,9 @@ def test_an_unknown_name_is_answered_with_a_suggestion(registry: Registry, id: s
     for look_up in (registry.component, registry.owner):
         with pytest.raises(UnknownComponent) as caught:
             look_up(id)
-        assert (caught.value.message, caught.value.hint) == (message, hint)
+        told, _, off = caught.value.hint.partition("; switched off: ")
+        assert (caught.value.message, told) == (message, hint)
+        assert "builtin-attacks" in off, "what `--no-plugin` hides is told, too"
 
 
 def test_a_broken_plugin_is_mentioned_to_those_who_miss_a_name(install: Install) -> None:

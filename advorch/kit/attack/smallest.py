@@ -1,0 +1,66 @@
+"""The smallest epsilon at which a fixed-budget attack fools each sample."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from advorch.components import AttackFn
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.rows import per_sample
+from advorch.kit.attack.victim import Victim
+from advorch.params import Params
+
+_DOUBLINGS = 8
+_HALVINGS = 10
+
+
+class Smallest(NamedTuple):
+    """Infinite, with the clean sample, where the attack did not fool at any epsilon tried."""
+
+    epsilon: Tensor
+    z: Tensor
+
+
+def smallest_epsilon(  # noqa: PLR0913 - an attack's own arguments, and how far to look
+    perturb: AttackFn[Any], victim: Victim, x: Tensor, y: Tensor, params: Params, rng: Draws, *, largest: float
+) -> Smallest:
+    """By sample: double epsilon up to `largest` until it fools, then halve the gap below; within 0.1 % of itself.
+
+    The point is the adversarial at that epsilon. Call it inside `untouched`, for samples that the model gets right.
+    """
+    high = torch.full((len(x),), largest * 2.0**-_DOUBLINGS, dtype=torch.float64, device=x.device)
+    low, known = torch.zeros_like(high), Smallest(torch.full_like(high, torch.inf), x)
+    for _ in range(_DOUBLINGS + 1):
+        rows = known.epsilon.isinf().nonzero().squeeze(1)
+        known = _tried(perturb, victim, x, y, params, rng, known, high, rows)
+        failed = known.epsilon.isinf()
+        low, high = torch.where(failed, high, low), torch.where(failed, 2 * high, high)
+    rows = known.epsilon.isfinite().nonzero().squeeze(1)
+    for _ in range(_HALVINGS):
+        middle = (low + known.epsilon) / 2
+        known = _tried(perturb, victim, x, y, params, rng, known, middle, rows)
+        low = torch.where(known.epsilon > middle, middle, low)
+    return known
+
+
+def _tried(  # noqa: PLR0913
+    perturb: AttackFn[Any],
+    victim: Victim,
+    x: Tensor,
+    y: Tensor,
+    params: Params,
+    rng: Draws,
+    known: Smallest,
+    epsilon: Tensor,
+    rows: Tensor,
+) -> Smallest:
+    """What is known after one more epsilon for some of the samples."""
+    if not len(rows):
+        return known
+    part = victim.resized(epsilon).take(rows)
+    z = perturb(part, x[rows], y[rows], params, rng.take(rows)).detach()
+    fooled = part.fooled(z, y[rows])
+    radius = torch.where(fooled, epsilon[rows], known.epsilon[rows])
+    point = torch.where(per_sample(fooled, z), z, known.z[rows])
+    return Smallest(known.epsilon.index_copy(0, rows, radius), known.z.index_copy(0, rows, point))

@@ -1,0 +1,62 @@
+"""APGD: Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
+attacks", ICML 2020; in l1 "Mind the box: l1-APGD for sparse adversarial attacks on image classifiers", ICML 2021.
+
+z' = project(z + alpha d(grad)), z <- project(z + 0.75 (z' - z) + 0.25 (z - z_before)), alpha from 2 epsilon on, halved at
+checkpoints where it does not pay; then from the best point again. In l1 the steps are sparse, and the way leads through
+balls of three and two times the size. The cross-entropy fails on models whose logits are large; the ratio of logit
+differences does not see their scale, but two classes have none: there it is the margin.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from advorch.api import Norm
+from advorch.kit.attack.auto_steps import adaptive_l1, auto_steps, sparse_auto_steps
+from advorch.kit.attack.directions import sign, unit_l2
+from advorch.kit.attack.dlr import dlr, rivals, targeted_dlr
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.loop import Recipe, ascend, harden, relay
+from advorch.kit.attack.objectives import Objective, cross_entropy
+from advorch.kit.attack.recipe import Aim, Walk
+from advorch.kit.attack.schedules import share_of_epsilon
+from advorch.kit.attack.starts import at_normal, at_random
+from advorch.kit.attack.victim import Finish, Victim
+from advorch_builtins.attacks.catalog_apgd import ApgdParams, ApgdTargetedParams
+
+_STEEPEST = {Norm.LINF: sign, Norm.L2: unit_l2}
+_WIDER = ((3, 0.3), (2, 0.3))  # times epsilon, for a share of the steps
+
+
+def perturb_ce(victim: Victim, x: Tensor, y: Tensor, params: ApgdParams, rng: Draws) -> Tensor:
+    """Ascents on the cross-entropy, one for each restart."""
+    return ascend(victim, x, y, _recipe(victim.norm, params, cross_entropy), rng)
+
+
+def perturb_dlr(victim: Victim, x: Tensor, y: Tensor, params: ApgdParams, rng: Draws) -> Tensor:
+    """Ascents on the difference-of-logits ratio, one for each restart."""
+    return ascend(victim, x, y, _recipe(victim.norm, params, dlr), rng)
+
+
+def perturb_towards(victim: Victim, x: Tensor, y: Tensor, params: ApgdTargetedParams, rng: Draws) -> Tensor:
+    """Ascents on the targeted ratio, one for each restart and each of the likeliest wrong classes."""
+    classes = victim.value(x[:1], y[:1]).logits.shape[1]
+    recipe = _recipe(victim.norm, params, dlr)
+    towards = [replace(recipe, aim=_aim(place)) for place in range(min(params.targets, classes - 1))]
+    return relay(victim, x, y, towards * params.restarts, rng)
+
+
+def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
+    if norm is Norm.L1:
+        return _sparse_recipe(params.steps, objective)
+    return Recipe(
+        steps=params.steps,
+        direction=_STEEPEST[norm],
+        schedule=share_of_epsilon(2.0),
+        start=at_random,
+        objective=objective,
+        restarts=params.restarts,
+        advance=auto_steps(params.steps),
+    )

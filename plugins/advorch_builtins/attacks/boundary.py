@@ -1,0 +1,100 @@
+"""Boundary: Brendel, Rauber and Bethge, "Decision-based adversarial attacks: reliable attacks against black-box machine
+learning models", ICLR 2018.
+
+From noise that fools, a random walk along the boundary: a normal step of relative length delta, bent onto the sphere
+around the sample, then a step of relative length epsilon towards the sample, kept if it still fools. Each sample
+adapts its own delta, so that half of its sphere steps fool, and its own epsilon, so that a quarter of its steps do. It
+needs labels alone and many of them: thousands of queries, and more the more numbers a sample has.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from advorch.kit.attack.decision import back_to_boundary, noise_that_fools, unfinished
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.rows import euclidean, per_sample, total
+from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.victim import Victim
+from advorch_builtins.attacks.catalog_black_box import BoundaryParams
+
+_CHECK = 5  # steps between two looks at the point on the sphere
+_WINDOW = 6  # looks between two changes of the lengths
+_HALVINGS = 10
+_FACTOR = 1.5
+
+
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: BoundaryParams, rng: Draws) -> Tensor:
+    """The end of each sample's walk."""
+    z, fooled = noise_that_fools(victim, x, y, params.draws, rng.fork("start"))
+    rows = unfinished(victim, x, z, fooled)
+    if len(rows):
+        walk = _Walk.begin(victim.take(rows), x[rows], y[rows], z[rows], params)
+        z = z.index_copy(0, rows, walk.run(params.steps, rng.fork("walk").take(rows)))
+    return victim.ball(x).project(z)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """Where the walks stand; of each sample the two lengths and how often its points fooled."""
+
+    victim: Victim
+    y: Tensor
+    space: ThreatSet
+    z: Tensor
+    sphere: Tensor
+    inward: Tensor
+    steps: Tensor
+    looks: Tensor
+
+    @classmethod
+    def begin(cls, victim: Victim, x: Tensor, y: Tensor, far: Tensor, params: BoundaryParams) -> "_Walk":
+        z = back_to_boundary(victim, x, y, far, _HALVINGS)
+        none = torch.zeros(len(x), device=x.device)
+        return cls(
+            victim=victim, y=y, space=victim.ball_of(x, torch.inf), z=z,
+            sphere=x.new_full((len(x),), params.sphere), inward=x.new_full((len(x),), params.inward),
+            steps=none, looks=none,
+        )  # fmt: skip
+
+    def run(self, steps: int, rng: Draws) -> Tensor:
+        """So many steps of all samples."""
+        for number in range(steps):
+            side, nearer = self._proposals(rng.fork(number))
+            fooled = self.victim.fooled(nearer, self.y)
+            if number % _CHECK == 0:
+                self.looks = self.looks + self.victim.fooled(side, self.y)
+            self.steps = self.steps + fooled
+            self.z = torch.where(per_sample(fooled & self._is_nearer(nearer), self.z), nearer, self.z)
+            if (number + 1) % (_CHECK * _WINDOW) == 0:
+                self._adapt()
+        return self.z
+
+    def _proposals(self, rng: Draws) -> tuple[Tensor, Tensor]:
+        """A point aside at the same distance, and that point nearer to the sample."""
+        x, way = self.space.x, self.space.x - self.z
+        distance = euclidean(way).to(x.dtype).clamp(min=torch.finfo(x.dtype).tiny)
+        toward = way / per_sample(distance, way)
+        noise = self.space.masked(rng.normal(x.shape[1:], like=x))
+        across = noise - per_sample(total(noise * toward).to(x.dtype), noise) * toward
+        length = euclidean(across).to(x.dtype).clamp(min=torch.finfo(x.dtype).tiny)
+        across = across * per_sample(self.sphere * distance / length, across)
+        away = (across - way) / per_sample((1 + self.sphere.square()).sqrt(), way)
+        side = self.space.project(x + away)
+        return side, self.space.project(x + (side - x) * per_sample((1 - self.inward).clamp(min=0), x))
+
+    def _is_nearer(self, z: Tensor) -> Tensor:
+        return self.space.distance(z) < self.space.distance(self.z)
+
+    def _adapt(self) -> None:
+        """Longer where most points fool, shorter where few do; each sample for itself."""
+        looks, steps = self.looks / _WINDOW, self.steps / (_CHECK * _WINDOW)
+        self.sphere = (self.sphere * _factor(looks, 0.2, 0.5)).clamp(max=1)
+        self.inward = self.inward * _factor(looks, 0.2, 0.5) * _factor(steps, 0.1, 0.25)
+        self.steps, self.looks = torch.zeros_like(self.steps), torch.zeros_like(self.looks)
+
+
+def _factor(share: Tensor, low: float, high: float) -> Tensor:
+    longer = torch.where(share > high, _FACTOR, 1.0)
+    return torch.where(share < low, 1 / _FACTOR, longer)

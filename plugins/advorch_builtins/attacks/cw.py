@@ -1,0 +1,95 @@
+"""C&W: Carlini and Wagner, "Towards evaluating the robustness of neural networks", S&P 2017, in l2.
+
+min_w ||z(w) - x||^2 + c max(kappa - lead(z), 0),  z = middle + half tanh(w),  by Adam, with c searched by sample and
+lead = best other logit less the label's (targeted: the target's less the best other). Known failures, avoided: tanh
+without a margin freezes pixels that are exactly 0 or 1, so the tanh spans a box a hundredth wider and z is cut; the
+label is masked by -inf, not multiplied out; c and loss have one entry a sample, and so has the stop when loss stalls.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.nearest import Nearest
+from advorch.kit.attack.objectives import margin
+from advorch.kit.attack.rows import per_sample, total
+from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink, slope_of
+from advorch.kit.attack.threat_set import Box
+from advorch.kit.attack.tradeoff import smallest_constant
+from advorch.kit.attack.victim import Slope, Victim
+from advorch_builtins.attacks.catalog_minimal import CwParams
+
+_WIDER = 1.01
+_STALLED = 0.9999
+_BETA1, _BETA2, _TINY = 0.9, 0.999, 1e-12
+
+
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: CwParams, rng: Draws) -> Tensor:
+    """One minimisation for each constant, the nearest result of all."""
+
+    def minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor) -> Nearest:
+        return _minimise(victim, x, y, constant, params)
+
+    best = smallest_constant(victim, x, y, minimise, first=params.constant, searches=params.searches)
+    return outcome(victim, x, best)
+
+
+def _minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor, params: CwParams) -> Nearest:
+    space = _Space.of(victim.box)
+    every = max(1, params.steps // 10)
+
+    def move(walk: Walk, seen: Slope) -> Tensor:
+        memory, step = walk.memory, walk.z - walk.ball.x
+        loss = total(step.square()) + memory["c"] * (params.confidence - seen.value).clamp(min=0)
+        if walk.number % every == 0:
+            memory["stalled"], memory["checked"] = loss > _STALLED * memory["checked"], loss
+        wanting = torch.where(seen.value < params.confidence, memory["c"], 0).to(step.dtype)
+        slope = 2 * step - per_sample(wanting, step) * seen.gradient
+        memory["w"] = memory["w"] - params.lr * _adam(walk, walk.ball.masked(slope) * space.slope(memory["w"]))
+        return walk.ball.project(space.point(memory["w"]))
+
+    recipe = Shrink(
+        steps=params.steps,
+        look=slope_of(margin),
+        move=move,
+        done=lambda walk: walk.memory["stalled"],
+        confidence=params.confidence,
+    )
+    still = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    memory = {"w": space.coordinate(x), "c": constant, "stalled": still, "checked": torch.full_like(constant, torch.inf)}
+    return shrink(victim, x, y, recipe, objective=margin, memory=memory | _adam_memory(x))
+
+
+class _Space(NamedTuple):
+    """Coordinates in which every point is legal; the plain ones where there is no box."""
+
+    middle: float
+    half: float | None
+
+    @classmethod
+    def of(cls, box: Box | None) -> "_Space":
+        return cls(0.0, None) if box is None else cls((box[0] + box[1]) / 2, _WIDER * (box[1] - box[0]) / 2)
+
+    def coordinate(self, z: Tensor) -> Tensor:
+        return z if self.half is None else ((z - self.middle) / self.half).atanh()
+
+    def point(self, w: Tensor) -> Tensor:
+        return w if self.half is None else self.middle + self.half * w.tanh()
+
+    def slope(self, w: Tensor) -> Tensor:
+        return torch.ones_like(w) if self.half is None else self.half * (1 - w.tanh().square())
+
+
+def _adam_memory(x: Tensor) -> dict[str, Tensor]:
+    return {"mean": torch.zeros_like(x), "square": torch.zeros_like(x)}
+
+
+def _adam(walk: Walk, slope: Tensor) -> Tensor:
+    """Kingma and Ba, ICLR 2015."""
+    memory, count = walk.memory, walk.number + 1
+    memory["mean"] = _BETA1 * memory["mean"] + (1 - _BETA1) * slope
+    memory["square"] = _BETA2 * memory["square"] + (1 - _BETA2) * slope.square()
+    mean, square = memory["mean"] / (1 - _BETA1**count), memory["square"] / (1 - _BETA2**count)
+    return mean / (square.sqrt() + _TINY)

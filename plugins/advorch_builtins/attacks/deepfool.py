@@ -1,0 +1,44 @@
+"""DeepFool: Moosavi-Dezfooli, Fawzi and Frossard, "DeepFool: a simple and accurate method", CVPR 2016.
+
+The boundary to class k, linearised, is |f_k - f_y| / ||grad f_k - grad f_y||_q away. Step onto the nearest one, look
+again, until x + (1 + overshoot) (r_1 + r_2 + ...) has another label: in l2 a step of |f| / ||w||^2 along w, in linf of
+|f| / ||w||_1 along its signs. On a linear model one step is exact, up to the overshoot. It stops at the first point
+that fools, so it stays above the minimum where boundaries bend; attacks that come back (DDN, FMN, FAB) go below.
+"""
+
+import torch
+from torch import Tensor
+
+from advorch.api import Norm
+from advorch.kit.attack.classes import ClassLook, runners_up
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.hyperplane import dual_length, nearest_lead
+from advorch.kit.attack.objectives import margin
+from advorch.kit.attack.rows import per_sample
+from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink
+from advorch.kit.attack.victim import Victim
+from advorch_builtins.attacks.catalog_minimal import DeepFoolParams
+
+_HAIR = 1e-7  # where the point is on the boundary already, the overshoot of nothing is nothing
+
+
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: Draws) -> Tensor:
+    """Over the nearest linearised boundary, again and again."""
+
+    def move(walk: Walk, seen: ClassLook) -> Tensor:
+        step = torch.where(per_sample(walk.fooled, walk.z), 0, _onto_nearest(victim.norm, seen))
+        walk.memory["step"] = walk.memory["step"] + step
+        return walk.ball.project(walk.ball.x + (1 + params.overshoot) * walk.memory["step"])
+
+    recipe = Shrink(steps=params.steps, look=ClassLook.at, move=move, done=lambda walk: walk.nearest.fooled)
+    memory = {"classes": runners_up(victim, x, y, params.classes), "step": torch.zeros_like(x)}
+    return outcome(victim, x, shrink(victim, x, y, recipe, objective=margin, memory=memory))
+
+
+def _onto_nearest(norm: Norm, seen: ClassLook) -> Tensor:
+    """The shortest step onto the nearest of the linearised boundaries, a hair further; nowhere without a slope."""
+    lead, slope = nearest_lead(norm, seen.lead, seen.gradient)
+    length = dual_length(norm, slope)
+    distance = (_HAIR + lead.abs() / length).nan_to_num(nan=0.0, posinf=0.0)
+    unit = slope.sign() if norm is Norm.LINF else slope / per_sample(length.clamp(min=1e-300), slope)
+    return (per_sample(distance, unit) * unit).to(slope.dtype)

@@ -1,0 +1,75 @@
+"""FAB: Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack", ICML 2020.
+
+At z, with the nearest linearised boundary pi: d = proj_pi(z) - z and d0 = proj_pi(x) - x, both inside the box, then
+z <- (1 - a) (z + eta d) + a (x + eta d0) with a = min(||d|| / (||d|| + ||d0||), 0.1); a point that fools is pulled
+back to x + beta (z - x) and the search goes on from there. Works in linf, l2 and l1 and does not care how logits are
+scaled. It fails where the gradient at the boundary is masked; with many classes `fab-t` is cheaper and stronger.
+"""
+
+import torch
+from torch import Tensor
+
+from advorch.kit.attack.classes import ClassLook, runners_up
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.hyperplane import nearest_lead, onto_hyperplane
+from advorch.kit.attack.nearest import Nearest
+from advorch.kit.attack.objectives import margin
+from advorch.kit.attack.rows import per_sample, total
+from advorch.kit.attack.shrink import Shrink, Walk, height_of, outcome, shrink, unfinished
+from advorch.kit.attack.step import Memory
+from advorch.kit.attack.victim import Height, Victim
+from advorch_builtins.attacks.catalog_minimal import FabParams, FabSettings
+
+_SHARE_OF_CLEAN = 0.1
+
+
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: FabParams, rng: Draws) -> Tensor:
+    """Against the nearest boundary of all that are looked at."""
+    memory = {} if victim.targeted else {"classes": runners_up(victim, x, y, params.classes)}
+    return outcome(victim, x, approach(victim, x, y, params, rng, Nearest.nothing(x), memory))
+
+
+def approach(  # noqa: PLR0913 - what is known already, and the classes, differ between the two forms
+    victim: Victim, x: Tensor, y: Tensor, params: FabSettings, rng: Draws, best: Nearest, memory: Memory
+) -> Nearest:
+    """One search from the sample, and one from a random point nearby for each further restart."""
+
+    def move(walk: Walk, seen: Height) -> Tensor:
+        return _move(walk, params)
+
+    recipe = Shrink(steps=params.steps, look=height_of(margin), move=move)
+    for restart in range(params.restarts):
+        rows = unfinished(victim, x, best)
+        if not len(rows):
+            break
+        part, clean, known = victim.take(rows), x[rows], best.take(rows)
+        start = _nearby(part, clean, known, rng.fork(restart).take(rows)) if restart else clean
+        own = {name: values[rows] for name, values in memory.items()}
+        found = shrink(part, clean, y[rows], recipe, objective=margin, start=start, memory=own)
+        best = best.put(rows, known.joined(found))
+    return best
+
+
+def _move(walk: Walk, params: FabSettings) -> Tensor:
+    ball, x = walk.ball, walk.ball.x
+    z = torch.where(per_sample(walk.fooled, x), x + params.beta * (walk.z - x), walk.z)
+    lead, slope = _boundary(walk, z)
+    here = onto_hyperplane(ball, z, slope, -lead)
+    clean = onto_hyperplane(ball, x, slope, total(slope * (z - x)) - lead)
+    far, further = ball.distance(x + here).clamp(min=1e-8), ball.distance(x + clean).clamp(min=1e-8)
+    share = per_sample((far / (far + further)).clamp(max=_SHARE_OF_CLEAN), x).to(x.dtype)
+    return ball.project((1 - share) * (z + params.eta * here) + share * (x + params.eta * clean))
+
+
+def _boundary(walk: Walk, z: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest linearised boundary: its lead and slope; with a target that between it and the best other class."""
+    if walk.victim.targeted:
+        lead, slope, _ = walk.victim.value_and_gradient(z, walk.y, margin)
+        return lead, walk.ball.masked(slope)
+    seen = ClassLook.from_point(walk, z)
+    return nearest_lead(walk.ball.norm, seen.lead, seen.gradient)
+
+
+def _nearby(victim: Victim, x: Tensor, best: Nearest, rng: Draws) -> Tensor:
+    radius = torch.minimum(best.distance, victim.judged_ball(x).epsilon.double()) / 2
+    return victim.ball_of(x, radius).random(rng)

@@ -1,0 +1,84 @@
+"""Square: Andriushchenko, Croce, Flammarion and Hein, "Square attack: a query-efficient black-box adversarial attack
+via random search", ECCV 2020.
+
+In linf: start from vertical stripes of x +- epsilon; then paint one random square with one corner of the ball for each
+channel, and keep it if the margin falls. The share p of the image that a square covers is halved along a fixed schedule, which
+queries stretch or shrink. The l2 form moves mass from one window into a two-sided bump in another. Squares are drawn
+for each sample, images need not be square, and vectors are images of one row. It fails where the scores are constant
+around the sample: nothing is better than what it has.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from advorch.api import Norm
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.trials import Trials, keep_best
+from advorch.kit.attack.victim import Victim
+from advorch_builtins.attacks.catalog_black_box import SquareParams
+from advorch_builtins.attacks.square_windows import Picture, Window, bump, place, tiles
+
+_HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10,000 queries
+_TINY = 1e-12
+
+
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: SquareParams, rng: Draws) -> Tensor:
+    """Random squares, as many as there are queries."""
+    propose = {Norm.LINF: _paint, Norm.L2: _move_mass}[victim.norm]
+    return keep_best(victim, x, y, Trials(propose=partial(propose, params), queries=params.queries), rng)
+
+
+def share_at(number: int, params: SquareParams) -> float:
+    """The share of the image that the square of a query covers."""
+    scaled = int(number / params.queries * 10_000)
+    halvings = sum(scaled > threshold for threshold in _HALVED_AFTER)
+    return float(params.share * 0.5**halvings)
+
+
+def _paint(params: SquareParams, ball: ThreatSet, best: Tensor, number: int, rng: Draws) -> Tensor:
+    """One square, or all stripes, at a corner of the ball cut by the box."""
+    assert ball.lower is not None
+    assert ball.upper is not None
+    picture = Picture.of(best)
+    if number:
+        inside = picture.window(share_at(number, params)).inside(rng)[:, None]
+        signs = rng.sign((picture.channels, 1, 1), like=best)
+    else:
+        inside = torch.ones((), dtype=torch.bool, device=best.device)
+        signs = rng.sign((picture.channels, 1, picture.width), like=best)
+    corner = torch.where(signs > 0, picture.view(ball.upper), picture.view(ball.lower))
+    return torch.where(inside, corner, picture.view(best)).view_as(best)
+
+
+def _move_mass(params: SquareParams, ball: ThreatSet, best: Tensor, number: int, rng: Draws) -> Tensor:
+    """One bump, or a carpet of them, as long as epsilon."""
+    picture = Picture.of(best)
+    if number:
+        window = picture.window(share_at(number, params)).odd()
+        step = _exchanged(picture.view(best - ball.x), window, ball.epsilon[:, None, None, None], rng)
+    else:
+        step = tiles(picture, rng, like=best)
+    length = step.square().sum((1, 2, 3), keepdim=True).sqrt()
+    step = step / (length + _TINY) * ball.epsilon[:, None, None, None]
+    return ball.project(ball.x + step.view_as(best))
+
+
+def _exchanged(step: Tensor, window: Window, epsilon: Tensor, rng: Draws) -> Tensor:
+    """A bump added to what one window holds, paid by what another holds and what epsilon has left."""
+    corner = window.corner(rng)
+    gains, pays = window.covers(corner)[:, None], window.inside(rng)[:, None]
+    kept = torch.where(gains, step, 0)
+    fresh = place(bump(window, rng, like=step), corner, window)[:, None] * rng.sign((step.shape[1], 1, 1), like=step)
+    wanted = fresh + kept / (_length(kept) + _TINY)
+    unspent = (epsilon.square() - step.square().sum((1, 2, 3), keepdim=True)).clamp(min=0) / step.shape[1]
+    budget = (unspent + _length(torch.where(gains | pays, step, 0)).square()).sqrt()
+    moved = wanted / (_length(wanted) + _TINY) * budget
+    return torch.where(gains, moved, torch.where(pays, 0, step))
+
+
+def _length(step: Tensor) -> Tensor:
+    """By sample and channel."""
+    return step.square().sum((2, 3), keepdim=True).sqrt()
