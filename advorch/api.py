@@ -36,6 +36,7 @@ from advorch.params import (
     Params,
     Positive,
     Ref,
+    Secret,
     Share,
     expand,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "Positive",
     "Problem",
     "Ref",
+    "Secret",
     "Seeds",
     "Shape",
     "Share",

@@ -201,10 +201,17 @@ class Attack(StageComponent[P, AttackFn[P]]):
     shape: ClassVar[Shape] = Shape.MAP
 
     threat: ThreatModel
-    metrics: frozenset[str] = frozenset({"clean_accuracy", "robust_accuracy", "success_rate", "mean_distance"})
+    surrogates: bool = False
+    metrics: frozenset[str] = frozenset(
+        {
+            "clean_accuracy", "robust_accuracy", "success_rate",
+            "found_rate", "mean_distance", "median_distance", "relative_distance",
+        }
+    )  # fmt: skip
 
     def inputs(self) -> Mapping[str, Port]:
-        return {"model": _MODEL, "data": _DATA}
+        others = {"surrogates": Port(ArtifactType.MODEL, many=True)} if self.surrogates else {}
+        return {"model": _MODEL, "data": _DATA, **others}
 
     def outputs(self) -> Mapping[str, Port]:
         return {"adversarial": Port(ArtifactType.ADVERSARIAL)}

@@ -10,7 +10,6 @@ AdvorchError                          1
 ├── FormatTooNew                      3   written by a newer advorch
 ├── StageFailed                       1   a cell ended without outputs; `error_class` says why
 ├── Stopped                           6   asked to stop; what was committed stays
-├── DeadlinePassed                    7   the run's own deadline
 ├── InfrastructureError               8   unreachable, unauthorised, no such resources
 │   ├── PluginMismatch                    a worker has other plugins than the driver
 │   └── StoreError                        the store cannot do what was asked
@@ -159,12 +158,6 @@ class Stopped(AdvorchError):
     """The work was asked to stop and did, after committing what it had."""
 
     exit_code = 6
-
-
-class DeadlinePassed(AdvorchError):
-    """The run took longer than its own deadline."""
-
-    exit_code = 7
 
 
 class InfrastructureError(AdvorchError):

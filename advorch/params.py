@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import types
 import typing
@@ -12,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.fields import FieldInfo
+
+from advorch.errors import UsageError
 
 _RATIONAL = re.compile(r"\s*[-+]?\d+(\.\d+)?\s*/\s*\d+(\.\d+)?\s*")
 
@@ -91,6 +94,21 @@ class SecretMark:
     """Marks a field that names a secret: never hashed, never printed."""
 
 
+class SecretName(Params):
+    """A secret by name, as `{secret: NAME}`: what travels, is shown and is kept is the name alone."""
+
+    secret: str
+
+    def reveal(self) -> str:
+        """The value, from the environment of the process that needs it."""
+        value = os.environ.get(self.secret)
+        if value is None:
+            hint = "set the environment variable of that name where the stage runs"
+            raise UsageError(f"the secret '{self.secret}' is not known here", hint=hint)
+        return value
+
+
+Secret = Annotated[SecretName, SecretMark()]
 Location = Annotated[str, LocationMark()]
 
 Positive = Annotated[float, Field(gt=0)]
@@ -155,6 +173,6 @@ def expand(location: str) -> Path:
 
 
 __all__ = [
-    "AttackRef", "Count", "DatasetRef", "Location", "ModelRef", "NonNegative", "Params", "Positive", "Ref", "Share",
-    "accepts_float", "expand", "location_fields",
+    "AttackRef", "Count", "DatasetRef", "Location", "ModelRef", "NonNegative", "Params", "Positive", "Ref", "Secret",
+    "Share", "accepts_float", "expand", "location_fields",
 ]  # fmt: skip

@@ -9,23 +9,21 @@ the same warm actor at the end of the same run; one run has a single stage at a 
 
 import os
 import statistics
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
+from unittest import mock
 
 import psutil
 from files import no_ops
 from measuring import LAB, Figure, Stand, command, stand
 
 import advorch
-from advorch.engine.backend import Backend
 from advorch.engine.driver import Policy
 from advorch.engine.ray.backend import RayBackend
-from advorch.engine.ray.cluster import Cluster, ClusterSettings
 from advorch.engine.ray.pool import Hold
-from advorch.session.running import Options, Running
+from advorch.session.running import Options
 from advorch.session.workspace import Workspace
 
 MEMORY = Path("/dev/shm")
@@ -71,20 +69,21 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-@dataclass
 class Syncs:
     """Seconds spent in `fsync` by this process, which commits all that stages without outputs leave."""
 
-    count: int = 0
-    seconds: float = 0.0
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+        self._real = os.fsync
+        self._patch = mock.patch("os.fsync", self._timed)
 
     def __enter__(self) -> "Syncs":
-        self._real = os.fsync
-        os.fsync = self._timed
+        self._patch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.fsync = self._real
+        self._patch.stop()
 
     def _timed(self, descriptor: int) -> None:
         started = time.perf_counter()
@@ -96,7 +95,7 @@ class Syncs:
 class TimedRay(RayBackend):
     """Ray as a run uses it; before it ends, a warm worker is asked for nothing, many times."""
 
-    bare = 0.0
+    bare: ClassVar[float] = 0.0
 
     def close(self) -> None:
         import ray
@@ -108,32 +107,18 @@ class TimedRay(RayBackend):
             started = time.perf_counter()
             ray.get(worker.handle.__ray_call__.remote(lambda _: None))
             times.append(time.perf_counter() - started)
-        self.bare = statistics.median(times) * MILLI
+        TimedRay.bare = statistics.median(times) * MILLI
         self._pool.give_back(worker)
         super().close()
 
 
-class TimedRunning(Running):
-    """A run on a Ray that is timed."""
-
-    ray: TimedRay | None = None
-
-    def _backend(self) -> Backend:
-        if self._options.executor == "inline":
-            return super()._backend()
-        self.ray = TimedRay(Cluster(ClusterSettings()))
-        return self.ray
-
-
-def run(at: Stand, executor: Executor, watch: Watch, jobs: int | None = None) -> TimedRunning:
+def run(at: Stand, executor: Executor, watch: Watch, jobs: int | None = None) -> None:
     """Run stages that do nothing in a store of their own; none of them may fail or be found."""
     planned = advorch.load(no_ops(at.folder, watch.last), workspace=Workspace(at.folder / "home")).plan()
     options = Options(executor=executor, policy=Policy(jobs=jobs), quiet=True, on_durable=watch)
-    running = TimedRunning(planned.plan, planned.pipeline.registry, planned.pipeline.workspace, options)
-    finished = running.run(threading.Event())
-    assert finished.exit_code == 0, finished.ledger.errors
+    with mock.patch("advorch.engine.ray.backend.RayBackend", TimedRay):
+        planned.run(options).check()
     assert watch.finished == watch.last
-    return running
 
 
 def inline(quick: bool) -> list[Figure]:
@@ -158,10 +143,11 @@ def _bare_function() -> float:
     from advorch_lab import NoParams
     from advorch_lab.walk import nothing
 
+    context: Any = None  # the stage does not look at it
     params, calls = NoParams(), 10_000
     started = time.perf_counter()
     for _ in range(calls):
-        nothing(None, params)
+        nothing(context, params)
     return (time.perf_counter() - started) / calls * MILLI
 
 
@@ -174,9 +160,8 @@ def on_ray(quick: bool) -> list[Figure]:
     figures = []
     for title, jobs, count in [("one at a time", 1, 100 if quick else 300), ("all CPUs", None, 200 if quick else 1000)]:
         with stand() as at, Syncs() as syncs:
-            running = run(at, "ray", watch := Watch(early=count // 5, last=count), jobs)
-        assert running.ray is not None
-        wall, cpu, bare = watch.per_stage(watch.wall), watch.per_stage(watch.cpu), running.ray.bare
+            run(at, "ray", watch := Watch(early=count // 5, last=count), jobs)
+        wall, cpu, bare = watch.per_stage(watch.wall), watch.per_stage(watch.cpu), TimedRay.bare
         name = f"warm Ray, {count} stages, {title}"
         share = f"bare call {bare:.2f} ms; fsync {syncs.seconds / count * MILLI:.2f} ms a stage"
         figures += [

@@ -15,8 +15,8 @@ except NameError:  # a notebook's cells have no file
     folder = Path.cwd()
 
 # %% [markdown]
-# A file is read and checked at once: a mistake in it is an exception that shows the line. What `-S` takes on the command
-# line is a mapping here: a quick look, without MLflow.
+# A file is read and checked at once: a mistake in it is an exception that shows the line. What `-S` takes on the
+# command line is a mapping here: a quick look, without MLflow.
 
 # %%
 quick = {"params.epochs": 3, "mixture.with.steps": 100, "tracking.mlflow": False}
@@ -25,9 +25,9 @@ planned = pipeline.plan()
 planned.cells
 
 # %% [markdown]
-# Inline means in this process: nothing is started, and torch's threads and random state are as before afterwards. Without
-# it the stages run on Ray; a Ray that the notebook has started already is used as it is. Ctrl-C, or the stop button, lets
-# running stages commit what they have; run the cell again and it goes on from there.
+# Inline means in this process: nothing is started, and torch's threads and random state are as before afterwards.
+# Without it the stages run on Ray; a Ray that the notebook has started already is used as it is. Ctrl-C, or the stop
+# button, lets running stages commit what they have; run the cell again and it goes on from there.
 
 # %%
 run = planned.run(advorch.Options(executor="inline", quiet=True)).check()

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 from advorch.cli.render import say
+from advorch.errors import UsageError
+from advorch.spec.suggest import hint as suggestion
 from advorch.tracking.journal import FILE, read
 from advorch.tracking.lines import Narrator
 from advorch.tracking.liveness import Life, life
@@ -16,7 +18,11 @@ POLL = 0.2
 
 def print_logs(folder: Path, stage: str, tail: int | None) -> None:
     """Everything that is there now."""
-    cells = [cell for cell in load_run(folder).cells if concerns(cell, stage)]
+    every = load_run(folder).cells
+    cells = [cell for cell in every if concerns(cell, stage)]
+    if stage and not cells:
+        known = dict.fromkeys([cell.stage or cell.cell for cell in every.values()])
+        raise UsageError(f"run {folder.name} has no stage '{stage}'", hint=suggestion(stage, known))
     logs = LogTail(folder, cells)
     if tail:
         logs.skip_to_last(tail)

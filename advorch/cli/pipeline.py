@@ -43,13 +43,14 @@ def run(
     from advorch.plan.selection import Selection
     from advorch.session.pipeline import load
     from advorch.session.running import Options, executor_named
+    from advorch.session.signals import leave
 
     pipeline = load(file, profile=profile, overrides=set_, no_plugins=no_plugin)
     planned = pipeline.plan(Selection(only=tuple(only), from_=tuple(from_), until=tuple(until)))
     for warning in planned.warnings:
         sys.stderr.write(warning.render() + "\n")
     policy = Policy(jobs=jobs, keep_going=keep_going, force=frozenset(force))
-    options = Options(executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet)
+    options = Options(at_second_signal=leave, executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet)
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries data: what libraries print goes to people
         finished = planned.run(options)
     _show(finished, output, quiet=quiet)

@@ -24,9 +24,8 @@ OUTCOMES = {
 
 def rows(run: "Run") -> list[dict[str, Any]]:
     """One row a cell, all metrics in it."""
-    return [
-        {"cell": cell, "status": status.value, **run.metrics.get(cell, {})} for cell, status in run.statuses.items()
-    ]
+    metrics = run.metrics
+    return [{"cell": cell, "status": status.value, **metrics.get(cell, {})} for cell, status in run.statuses.items()]
 
 
 def columns(found: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -41,9 +40,10 @@ def next_steps(run: "Run") -> str:
 
 
 def _outcome(run: "Run") -> str:
-    counts = {status: sum(1 for item in run.statuses.values() if item is status) for status in Status}
-    if run.statuses and counts[Status.CACHED] == len(run.statuses):
-        return f"everything is cached: {_count(len(run.statuses), 'cell')}, nothing was started"
+    ends = list(run.statuses.values())
+    counts = {status: ends.count(status) for status in Status}
+    if ends and counts[Status.CACHED] == len(ends):
+        return f"everything is cached: {_count(len(ends), 'cell')}, nothing was started"
     came_to = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count) or "no cells"
     code = f" (exit code {run.exit_code})" if run.exit_code else ""
     return f"run {run.id} {OUTCOMES.get(run.exit_code, 'failed')}{code}: {came_to}"
@@ -72,11 +72,12 @@ def _repeats(line: str, said: Iterable[str]) -> bool:
 
 def _lacking(run: "Run") -> list[str]:
     """What was not computed and why, and which cells did without it."""
-    if SUCCEEDED.issuperset(run.statuses.values()) and not run.exit_code:
+    statuses = run.statuses
+    if SUCCEEDED.issuperset(statuses.values()) and not run.exit_code:
         return []
     reasons: dict[tuple[str, str], list[str]] = {}
     for cell, message in run.messages.items():
-        reasons.setdefault((run.statuses[cell].value, message), []).append(cell)
+        reasons.setdefault((statuses[cell].value, message), []).append(cell)
     without = [f"{cell} does without {_named(cells)}" for cell, cells in run.missing.items()]
     return [*(_reason(status, message, cells) for (status, message), cells in reasons.items()), *without]
 

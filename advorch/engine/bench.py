@@ -41,6 +41,7 @@ class Bench:
 
     def fit(self, task: Task, channel: Channel, group: Group | None = None) -> Produced:
         """A whole fit; every rank of a gang calls it, and only rank 0 has outputs."""
+        self.close()  # what a map left open is memory that a fit may need
         with captured(channel.log), surroundings(task), scratch() as folder:
             context = self._context(task, channel, group or Alone(device_of(task)), folder)
             component, settings = self._component(task)

@@ -1,8 +1,9 @@
 """One cell from its key to its manifest: claim, attempts, commit."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advorch.artifacts import DataInput
 from advorch.canonical import Json
@@ -10,11 +11,13 @@ from advorch.components import Shape
 from advorch.engine.backend import Backend
 from advorch.engine.channel import Channel
 from advorch.engine.task import Produced, Task, TaskInput
-from advorch.errors import StageFailed, Stopped
-from advorch.events import CellRetried, CellStarted, Event
-from advorch.plan.cells import BoundArtifact, Settled, threads_of, world_size
+from advorch.errors import StageFailed, Stopped, StoreError
+from advorch.events import CellRetried, CellStarted, CellWaiting, Event
+from advorch.plan.cells import BoundArtifact, Cell, Settled, threads_of, world_size
 from advorch.store.api import Owner, Store
 from advorch.store.manifest import Manifest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class Shop:
     stopping: Callable[[], bool]
     plugins: Mapping[str, str]
     environment: Callable[[], Mapping[str, Json]]
+    forces: Callable[[Cell], bool]
     disabled: tuple[str, ...] = ()
     wait: bool = True
     sleep: Callable[[float], None] = time.sleep
@@ -59,15 +63,42 @@ class CellControl:
 
 def compute(shop: Shop, settled: Settled) -> tuple[Manifest, bool]:
     """The manifest of a key, and whether it was computed here or found after waiting for another run."""
-    with shop.store.claim(settled.key, shop.owner, wait=shop.wait, stopping=shop.stopping):
+    with shop.store.claim(settled.key, shop.owner, wait=shop.wait, stopping=_Waiting(shop, settled.cell)):
+        if shop.forces(settled.cell):
+            shop.store.forget(settled.key)
+            shop.store.partials(settled.key).drop()
         found = shop.store.manifest(settled.key)
         if found is not None:
             return found, False
         started = time.time()
         produced = _attempts(shop, settled)
         manifest = shop.store.commit(_manifest(shop, settled, produced, started))
-        shop.store.partials(settled.key).drop()
+        _tidy(shop, settled.key)
         return manifest, True
+
+
+class _Waiting:
+    """Asked by the store while another run holds the key: tells that once, and whether to go on waiting."""
+
+    def __init__(self, shop: Shop, cell: Cell) -> None:
+        self._shop = shop
+        self._cell = cell
+        self._told = False
+
+    def __call__(self) -> bool:
+        if not self._told:
+            self._told = True
+            reason = "waits for another run that computes the same key"
+            self._shop.emit(CellWaiting(cell=self._cell.address, reason=reason))
+        return self._shop.stopping()
+
+
+def _tidy(shop: Shop, key: str) -> None:
+    """Checkpoints and chunks have done their service; what cannot be removed now, collection removes later."""
+    try:
+        shop.store.partials(key).drop()
+    except StoreError as error:
+        log.warning("partial results of %s stay for now: %s", key[:12], error)
 
 
 def task_for(shop: Shop, settled: Settled) -> Task:
@@ -92,7 +123,7 @@ def _attempts(shop: Shop, settled: Settled) -> Produced:
     while True:
         shop.emit(_started(settled, attempt))
         try:
-            return _attempt(shop, settled, task)
+            return _attempt(shop, settled, replace(task, attempt=attempt))
         except StageFailed as failure:
             if attempt > retry.max or failure.error_class.value not in retry.on:
                 raise

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from advorch.engine.cell import Shop, compute
+from advorch.engine.cell import Shop
 from advorch.engine.frontier import Frontier
 from advorch.engine.ledger import Ledger
+from advorch.engine.mending import mended
 from advorch.engine.ready import Line, Ready, Request
 from advorch.engine.slots import TURNS, Slots
 from advorch.engine.task import stop_flag
@@ -49,7 +50,7 @@ class _Return:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class Desk:
     """What is needed to look a key up, before any back end is started."""
 
     store: Store
@@ -60,33 +61,40 @@ class Driver:
     """Walks one plan; `open_shop` starts the back end, for the first cell that misses the cache."""
 
     def __init__(
-        self, plan: Plan, counter: Counter, *, open_shop: Callable[[], Shop], policy: Policy, stop: threading.Event
+        self, plan: Plan, desk: Desk, *, open_shop: Callable[[], Shop], policy: Policy, stop: threading.Event
     ) -> None:
         self._plan = plan
-        self._store = counter.store
-        self._emit = counter.emit
+        self._store = desk.store
+        self._emit = desk.emit
         self._open_shop = open_shop
         self._shop: Shop | None = None
         self._policy = policy
         self._stop = stop
         self._frontier = Frontier(plan.cells)
-        self.ledger = Ledger(emit=counter.emit, on_end=self._frontier.ended, keep_going=policy.keep_going)
+        self.ledger = Ledger(emit=desk.emit, on_end=self._frontier.ended, keep_going=policy.keep_going)
         self.late = False
         self._ready = Ready()
+        self._settled: dict[str, Settled] = {}
         self._running: dict[str, tuple[Settled, Request]] = {}
         self._returns: queue.SimpleQueue[_Return] = queue.SimpleQueue()
         self._slots = Slots({})
-        self._told: set[str] = set()
+        self._told_waiting: set[str] = set()
+        self._asked_to_stop: set[str] = set()
         self._halted = False
         self._started = time.monotonic()
 
     def run(self) -> Ledger:
         """Until every cell has ended, or nothing more may start and all that ran has returned."""
         with ThreadPoolExecutor(max_workers=self._policy.jobs or 64, thread_name_prefix="cell") as pool:
-            while self._advance(pool):
-                pass
+            try:
+                while self._advance(pool):
+                    pass
+            except BaseException:
+                self._stop.set()
+                self._ask_to_stop()  # or the pool would wait for work that nobody can end any more
+                raise
         for cell in [*self._frontier.untouched(), *(settled.cell for settled in self._ready)]:
-            self.ledger.ended(cell, Status.STOPPED, "not started")
+            self.ledger.ended(cell, Status.STOPPED if self._stop.is_set() else Status.SKIPPED, "not started")
         return self.ledger
 
     def _advance(self, pool: ThreadPoolExecutor) -> bool:
@@ -107,10 +115,13 @@ class Driver:
             self._stop.set()
         if self._stop.is_set():
             self._halted = True
-            for address, (settled, _) in self._running.items():
-                if address not in self._told:
-                    self._told.add(address)
-                    self._store.raise_flag(stop_flag(self._opened().run, settled.key))
+            self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
+        for address, (settled, _) in self._running.items():
+            if address not in self._asked_to_stop:
+                self._asked_to_stop.add(address)
+                self._store.raise_flag(stop_flag(self._opened().run, settled.key))
 
     def _settle_open(self) -> None:
         while self._frontier and not self._stop.is_set() and not self._halted:
@@ -126,6 +137,7 @@ class Driver:
         if isinstance(settled, Skipped):
             self.ledger.ended(cell, Status.SKIPPED, settled.reason)
             return
+        self._settled[cell.address] = settled
         forced = self._policy.forces(cell) and cell.address not in self._plan.reuse
         manifest = None if forced else self._store.manifest(settled.key)
         if manifest is not None:
@@ -178,17 +190,15 @@ class Driver:
     def _tell_waiting(self, line: Line) -> None:
         lacking = self._slots.lacking(line.request)
         for settled in line.newcomers() if lacking else ():
-            if settled.cell.address not in self._told and not self._is_computing(settled.key):
-                self._told.add(settled.cell.address)
+            if settled.cell.address not in self._told_waiting and not self._is_computing(settled.key):
+                self._told_waiting.add(settled.cell.address)
                 self._emit(CellWaiting(cell=settled.cell.address, reason=f"waits for {lacking}"))
 
     def _work(self, settled: Settled) -> None:
         started = time.monotonic()
         manifest, computed, failure = None, False, None
         try:
-            if self._policy.forces(settled.cell):
-                self._store.forget(settled.key)
-            manifest, computed = compute(self._opened(), settled)
+            manifest, computed = mended(self._opened(), settled, self._settled)
         except BaseException as error:  # noqa: BLE001  a thread's error is for the main thread to judge
             failure = error
         self._returns.put(_Return(settled, manifest, computed, failure, time.monotonic() - started))
@@ -196,7 +206,6 @@ class Driver:
     def _take(self, returned: _Return) -> None:
         settled = returned.settled
         _, request = self._running.pop(settled.cell.address)
-        self._told.discard(settled.cell.address)
         self._slots.give(request)
         if returned.manifest is not None:
             status = Status.DONE if returned.computed else Status.CACHED

@@ -59,7 +59,7 @@ def _our_errors() -> Iterator[None]:
     """What a stage raises leaves as one of our errors, with the original behind it."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         failure = classify(error)
         if failure is error:
             raise
@@ -68,14 +68,15 @@ def _our_errors() -> Iterator[None]:
 
 def until_whole(control: Control, spread: Callable[[], None], merge: Callable[[], Produced]) -> Produced:
     """Spread and merge; a chunk that turned out corrupt was set aside by the store and is computed again."""
-    while True:
+    for last in (False, False, True):
         spread()
         before = control.committed()
         try:
             return merge()
         except CorruptObject:
-            if control.committed() == before:
-                raise  # it was an input, not a chunk
+            if last or control.committed() == before:
+                raise  # a disk that cannot be trusted, or an input instead of a chunk
+    raise AssertionError("unreachable: the last round raises")
 
 
 def check_interrupted(control: Control, task: Task) -> None:

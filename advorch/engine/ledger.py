@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from advorch.engine.cell import described
-from advorch.errors import AdvorchError, InfrastructureError, InvalidPipeline, StageFailed
+from advorch.errors import AdvorchError, Claimed, CorruptObject, InfrastructureError, InvalidPipeline, StageFailed
 from advorch.events import CellFinished, Event, Status
 from advorch.plan.cells import Cell, Settled
 from advorch.store.manifest import Manifest
+
+# What is wrong with one cell, and says nothing about the others.
+OWN_FAULTS = (StageFailed, Claimed, InvalidPipeline, CorruptObject)
 
 
 @dataclass(kw_only=True)
@@ -42,7 +45,7 @@ class Ledger:
             self.errors[cell.address] = error
         else:
             self.bug = self.bug or error
-        tolerated = isinstance(error, StageFailed) and (cell.continue_on_failure or self.keep_going)
+        tolerated = isinstance(error, OWN_FAULTS) and (cell.continue_on_failure or self.keep_going)
         if tolerated:
             self.tolerated.add(cell.address)
         error_class = error.error_class.value if isinstance(error, StageFailed) else type(error).__name__
@@ -50,18 +53,20 @@ class Ledger:
         self._end(cell, Status.FAILED, message=message, error_class=error_class, key=key, seconds=seconds)
         return not tolerated
 
-    def exit_code(self, *, stopped: bool, late: bool) -> int:
-        """Of several, infrastructure over deadline over failure over tolerated failure."""
+    def exit_code(self, *, late: bool) -> int:
+        """Of several, infrastructure over deadline over failure over tolerated failure; a bug is a failure."""
         codes = {error.exit_code for address, error in self.errors.items() if address not in self.tolerated}
         if any(isinstance(error, InfrastructureError) for error in self.errors.values()):
             return 8
         if late:
             return 7
-        if stopped:
+        if self.bug is None and Status.STOPPED in self.statuses.values() and not codes:
             return 6
         for code in (2, 3, 9, 1):
             if code in codes:
                 return code
+        if self.bug is not None:
+            return 1
         return 5 if self.tolerated else 0
 
     def _end(self, cell: Cell, status: Status, *, manifest: Manifest | None = None, **details: object) -> None:

@@ -1,20 +1,25 @@
-"""Temporary folders that carry their owner's process id, so that those of the dead can be swept away."""
+"""Temporary folders that name their owner inside, so that those of the dead can be swept away and no others."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from advorch.processes import birth
+from advorch.processes import birth, this_place
 
 PREFIX = "advorch-"
+OWNER = ".advorch-owner"
 
 
 def new_folder(prefix: str = PREFIX, parent: Path | None = None) -> Path:
     """A private folder of this process."""
-    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
+    owner = {"place": this_place(), "pid": os.getpid(), "birth": birth(os.getpid())}
+    (folder / OWNER).write_text(json.dumps(owner))
+    return folder
 
 
 @contextlib.contextmanager
@@ -28,15 +33,15 @@ def scratch() -> Iterator[Path]:
 
 
 def sweep(prefix: str = PREFIX, parent: Path | None = None) -> None:
-    """Remove folders of this user whose process is gone."""
+    """Remove folders that a process of this place left behind when it was killed."""
     for folder in (parent or Path(tempfile.gettempdir())).glob(f"{prefix}*-*"):
-        pid = folder.name.removeprefix(prefix).partition("-")[0]
-        if pid.isdigit() and _is_ours(folder) and birth(int(pid)) is None:
+        if _is_left_behind(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_left_behind(folder: Path) -> bool:
     try:
-        return folder.stat().st_uid == os.getuid()
-    except FileNotFoundError:
-        return False
+        owner = json.loads((folder / OWNER).read_text())
+        return bool(owner["place"] == this_place() and birth(owner["pid"]) != owner["birth"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # not ours, or not whole: left alone

@@ -9,9 +9,14 @@ from advorch.canonical import Json
 TaskInput = Artifact | DataInput
 
 
+def flags_of(run: str) -> str:
+    """Under which name all flags of a run lie."""
+    return f"run/{run}"
+
+
 def stop_flag(run: str, key: str) -> str:
     """How the driver and the workers of one cell name its stop flag."""
-    return f"stop/{run}/{key}"
+    return f"{flags_of(run)}/stop/{key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +40,22 @@ class Task:
     workers: int = 1
     seconds: float | None = None
 
+    attempt: int = 1
+
     @property
     def stop_flag(self) -> str:
         """The store flag that asks this cell to stop at its next report."""
         return stop_flag(self.run, self.key)
+
+    @property
+    def kill_flag(self) -> str:
+        """The store flag that makes the ranks of this attempt's gang end themselves."""
+        return f"{flags_of(self.run)}/kill/{self.key}/{self.attempt}"
+
+    @property
+    def began_flag(self) -> str:
+        """The store flag that says that this attempt's gang has started."""
+        return f"{flags_of(self.run)}/began/{self.key}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

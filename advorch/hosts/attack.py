@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from advorch.artifacts import ArtifactType, Input, Outcome, Output, StoredInput
+from advorch.artifacts import ArtifactType, Input, Outcome, Output, Signature, StoredInput
 from advorch.components import AnyStageComponent, Attack, StageContext
+from advorch.hosts.attack_metrics import distances, found_by, shares
 from advorch.hosts.inputs import OpenModel, open_data, open_model
 from advorch.kit.adversarial_set import COLUMNS, AdversarialSet, write_adversarial
-from advorch.kit.attack.checks import check_access, check_fit, check_threat
+from advorch.kit.attack.checks import check_access, check_fit, check_open, check_threat
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.run import run_attack
-from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.run import draw_targets, run_attack
 from advorch.kit.attack.victim import Victim
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from advorch.kit.data import Data
 
@@ -32,6 +32,15 @@ def open_job(context: StageContext, component: AnyStageComponent, settings: Any)
     check_fit(model.signature, data.signature)
     digests = {"model": model.digest, "data": _digest(source)}
     return AttackJob(context, component, settings, model, data, digests)
+
+
+def _open_surrogates(context: StageContext, signature: Signature) -> "tuple[nn.Module, ...]":
+    """The models that an attacker has besides the one under attack, which must be open and made for the same data."""
+    surrogates = [open_model(context, source) for source in context.inputs.get("surrogates", ())]
+    for surrogate in surrogates:
+        check_fit(surrogate.signature, signature)
+        check_open(surrogate.label, surrogate.access)
+    return tuple(surrogate.module.to(context.device) for surrogate in surrogates)
 
 
 class AttackJob:
@@ -53,6 +62,7 @@ class AttackJob:
         self._data = data if settings.samples is None else data.take(slice(settings.samples))
         self._digests = digests
         self._module = model.module.to(context.device)
+        self._surrogates = _open_surrogates(context, data.signature)
         self._perturb = attack.load()
         self.count = len(self._data)
         self.chunk: int = settings.chunk
@@ -60,7 +70,7 @@ class AttackJob:
     def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
         """Attack and judge one chunk."""
         batch = self._data.take(slice(start, stop)).to(self._context.device)
-        rng = Draws(self._context.seeds.stream(_STREAM), batch.ids).fork(self._attack.id)
+        rng = self._draws(batch.ids)
         rows = run_attack(self._perturb, self._victim(), batch.x, batch.y, self._settings, rng).rows()
         known = rows | {"ids": batch.ids.cpu(), "y": batch.y.cpu()}
         return {name: known[name] for name in COLUMNS}
@@ -77,11 +87,15 @@ class AttackJob:
             label=self._model.label,
             model=self._digests["model"],
             data=self._digests["data"],
+            budget=self._attack.threat.budget,
         )
         folder = self._context.scratch / "adversarial"
         write_adversarial(folder, samples)
         output = Output(type=ArtifactType.ADVERSARIAL, folder=folder, meta={"attack": samples.attack, **self._digests})
-        return Outcome(outputs={"adversarial": output}, metrics=_metrics(samples) | self._violations(samples))
+        return Outcome(outputs={"adversarial": output}, metrics=self._metrics(samples))
+
+    def _draws(self, ids: "Tensor") -> Draws:
+        return Draws(self._context.seeds.stream(_STREAM), ids).fork(self._attack.id)
 
     def _victim(self) -> Victim:
         return Victim(
@@ -91,28 +105,28 @@ class AttackJob:
             epsilon=self._settings.epsilon,
             access=self._attack.threat.access,
             targeted=self._settings.targeted,
+            surrogates=self._surrogates,
+            budget=self._attack.threat.budget,
+        )
+
+    def _metrics(self, samples: AdversarialSet) -> dict[str, float]:
+        targeted = self._settings.targeted
+        goal = draw_targets(self._draws(samples.ids), samples.y, len(samples.classes)) if targeted else samples.y
+        found = found_by(self._attack.threat.budget, samples, goal, targeted=targeted)
+        return (
+            shares(samples)
+            | distances(samples, self._data.x, self._settings.norm, found)
+            | self._violations(samples)
         )
 
     def _violations(self, samples: AdversarialSet) -> dict[str, float]:
         """Judged again from what is handed on."""
-        outside = 0
+        outside, victim = 0, self._victim()
         for start in range(0, len(samples), self.chunk):
             rows = slice(start, start + self.chunk)
-            ball = ThreatSet.around(self._data.x[rows], self._settings.norm, self._settings.epsilon, box=self._data.box)
+            ball = victim.ball(self._data.x[rows])
             outside += int((~ball.contains(samples.adversarial[rows].to(ball.x.device))).sum())
         return {"violations": float(outside)}
-
-
-def _metrics(samples: AdversarialSet) -> dict[str, float]:
-    """Shares of all samples, but the success rate, which is of those that were right before."""
-    right, fooled = int(samples.clean_correct.sum()), int(samples.success.sum())
-    distance = samples.distance[samples.success]
-    return {
-        "clean_accuracy": right / len(samples),
-        "robust_accuracy": int(samples.robust.sum()) / len(samples),
-        "success_rate": fooled / right if right else 0.0,
-        "mean_distance": float(distance.mean()) if fooled else 0.0,
-    }
 
 
 def _digest(source: Input) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from advorch.artifacts import FORMAT, check_format
 from advorch.canonical import Json
 from advorch.kit.data import Data
+from advorch.threat import Budget
 
 _TENSORS: Final = "adversarial.safetensors"
 _RECORD: Final = "adversarial.json"
@@ -31,7 +32,8 @@ COLUMNS: Final = (
 class AdversarialSet:
     """One row a sample, in the order of the data; `model` and `data` are content digests, `label` is the model's name.
 
-    A sample that the model got wrong from the start is its own adversarial and no success.
+    A sample that the model got wrong from the start is its own adversarial and no success. With a minimal budget an
+    adversarial may lie beyond epsilon, and is no success then.
     """
 
     adversarial: Tensor
@@ -49,6 +51,7 @@ class AdversarialSet:
     model: str
     data: str
     label: str
+    budget: Budget = Budget.FIXED
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,6 +85,7 @@ def write_adversarial(folder: Path, samples: AdversarialSet) -> None:
         "model": samples.model,
         "data": samples.data,
         "label": samples.label,
+        "budget": samples.budget.value,
     }
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     (folder / _RECORD).write_text(text + "\n")
@@ -95,4 +99,5 @@ def read_adversarial(folder: Path) -> AdversarialSet:
     tensors = load_file(folder / _TENSORS)
     values: dict[str, Any] = {name: tensors[name] for name in COLUMNS}
     values |= {name: record[name] for name in ("attack", "settings", "model", "data", "label")}
-    return AdversarialSet(**values, classes=tuple(record["classes"]), box=box)
+    budget = Budget(record.get("budget", Budget.FIXED))
+    return AdversarialSet(**values, classes=tuple(record["classes"]), box=box, budget=budget)

@@ -52,7 +52,8 @@ def _missing(checked: Checked, error: OSError | AdvorchError, path: Path) -> Com
         return Complaint(path, f"{checked.component.id}: {error.message}", error.hint)
     file = str(error.filename or "")
     named = next((place.path for place in checked.locations if file.startswith(str(expand(place.location)))), ())
-    reason = (error.strerror or str(error)).lower()
+    reason = error.strerror or str(error)
+    reason = reason[:1].lower() + reason[1:]
     message = f"{checked.component.id} cannot read {file}: {reason}" if file else f"{checked.component.id}: {reason}"
     return Complaint((*path, *named), message, "put it there, or say where it is")
 

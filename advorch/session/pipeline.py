@@ -1,6 +1,5 @@
 """The Python API: load a file, look at its plan, run it, read what came out. The command line calls nothing else."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.session.result import Run
 from advorch.session.running import Options, Running
-from advorch.session.signals import stopping_on_signals
 from advorch.session.workspace import Workspace
 from advorch.spec.load import load_pipeline
 from advorch.spec.pipeline import PipelineSpec
@@ -72,10 +70,7 @@ class Planned:
     def run(self, options: Options | None = None) -> Run:
         """Compute what is not cached; the exit code and every result are in the Run."""
         chosen = self._completed(options or Options())
-        running = Running(self.plan, self.pipeline.registry, self.pipeline.workspace, chosen)
-        stop = threading.Event()
-        with stopping_on_signals(stop):
-            return Run(running.run(stop))
+        return Run(Running(self.plan, self.pipeline.registry, self.pipeline.workspace, chosen).run())
 
     def _completed(self, options: Options) -> Options:
         """What the options leave open is as the file and `load` have it."""

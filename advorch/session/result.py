@@ -101,9 +101,9 @@ class Run:
         """One row a cell: status, seconds and metrics."""
         import pandas as pd
 
+        metrics = self.metrics
         rows = [
-            {"cell": cell, "status": status.value, **self.metrics.get(cell, {})}
-            for cell, status in self.statuses.items()
+            {"cell": cell, "status": status.value, **metrics.get(cell, {})} for cell, status in self.statuses.items()
         ]
         return pd.DataFrame(rows).set_index("cell")
 

@@ -4,7 +4,6 @@ import os
 import platform
 import secrets
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,14 +15,16 @@ from typing import Literal, TextIO
 from advorch import __version__
 from advorch.engine.backend import Backend
 from advorch.engine.cell import Shop
-from advorch.engine.driver import Counter, Driver, Policy
+from advorch.engine.driver import Desk, Driver, Policy
 from advorch.engine.ledger import Ledger
+from advorch.engine.task import flags_of
 from advorch.errors import AdvorchError, UsageError
 from advorch.events import Event, RunFinished, RunStarted
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
 from advorch.session.environment import environment
 from advorch.session.logs import LoggedChannel
+from advorch.session.signals import Signals, interrupt
 from advorch.session.workspace import Workspace
 from advorch.store.api import DurableHook, Owner, Store
 from advorch.store.opening import open_store
@@ -51,6 +52,7 @@ class Options:
     disabled: tuple[str, ...] = ()
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     on_durable: DurableHook = unwatched
+    at_second_signal: Callable[[int], None] = interrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,32 +78,39 @@ class Running:
         self.id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         self.folder = workspace.runs / self.id
 
-    def run(self, stop: threading.Event) -> Finished:
+    def run(self) -> Finished:
         """Drive the plan to its end; what was opened is closed however it ends."""
-        started = time.monotonic()
         store = open_store(self._store_url(), on_durable=self._options.on_durable)
         with ExitStack() as opened:
-            sinks = self._open_sinks(opened)
-            emit = self._telling(sinks)
+            signals = opened.enter_context(Signals(self._options.stream, self._options.at_second_signal))
+            emit = self._telling(self._open_sinks(opened))
             emit(self._started())
             driver = Driver(
-                self._plan, Counter(store, emit), open_shop=partial(self._open_shop, store, emit, stop, opened),
-                policy=self._options.policy, stop=stop,
+                self._plan, Desk(store, emit), open_shop=partial(self._open_shop, store, emit, signals, opened),
+                policy=self._options.policy, stop=signals.stop,
             )  # fmt: skip
-            try:
-                ledger = driver.run()
-            except AdvorchError as error:
-                emit(RunFinished(run=self.id, exit_code=error.exit_code, seconds=time.monotonic() - started))
-                raise
-            code = ledger.exit_code(stopped=stop.is_set(), late=driver.late)
-            store.clear_flags(f"stop/{self.id}")
-            emit(RunFinished(run=self.id, exit_code=code, seconds=time.monotonic() - started))
+            code = self._drive(driver, emit)
+            store.clear_flags(flags_of(self.id))
+        ledger = driver.ledger
         if ledger.bug is not None:
             raise ledger.bug
         return Finished(
             run=self.id, folder=self.folder, exit_code=code, ledger=ledger, store_url=self._store_url(),
             cells=tuple(self._plan.cells),
         )  # fmt: skip
+
+    def _drive(self, driver: Driver, emit: Callable[[Event], None]) -> int:
+        """The exit code; the journal gets it whatever happens."""
+        started, code = time.monotonic(), 1
+        try:
+            driver.run()
+            code = driver.ledger.exit_code(late=driver.late)
+        except AdvorchError as error:
+            code = error.exit_code
+            raise
+        finally:
+            emit(RunFinished(run=self.id, exit_code=code, seconds=time.monotonic() - started))
+        return code
 
     def _open_sinks(self, opened: ExitStack) -> Sink:
         write_driver(self.folder)
@@ -143,9 +152,10 @@ class Running:
             params=self._plan.params, cells=tuple(self._plan.cells),
         )  # fmt: skip
 
-    def _open_shop(self, store: Store, emit: Callable[[Event], None], stop: threading.Event, opened: ExitStack) -> Shop:
+    def _open_shop(self, store: Store, emit: Callable[[Event], None], signals: Signals, opened: ExitStack) -> Shop:
         backend = self._backend()
         opened.callback(backend.close)
+        signals.install()
         plugins = self._registry.fingerprint()
         return Shop(
             run=self.id,
@@ -154,7 +164,8 @@ class Running:
             owner=_owner(self.id),
             emit=emit,
             channel_for=lambda cell: LoggedChannel(cell, self.folder, emit),
-            stopping=stop.is_set,
+            stopping=signals.stop.is_set,
+            forces=self._options.policy.forces,
             plugins=plugins,
             environment=cache(lambda: environment(self._plan.spec.path.parent, plugins)),
             disabled=self._options.disabled,

@@ -138,6 +138,7 @@ class Arena:
             access=threat.access,
             targeted=target is not None,
             finish=finish,
+            surrogates=(case.module,) if self.component.surrogates else (),
             budget=budget,
         )
         params = usable_params(self.component) if full else small_params(self.component)

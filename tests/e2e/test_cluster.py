@@ -1,5 +1,6 @@
 """Starting, joining and leaving Ray."""
 
+import json
 import os
 import stat
 import subprocess
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from advorch.engine.ray.cluster import Cluster, ClusterSettings
+from advorch.engine.scratch import OWNER
 from advorch.errors import InfrastructureError
+from advorch.processes import this_place
 
 SMALL = ClusterSettings(cpus=1, object_store=80 * 2**20)
 
@@ -19,11 +22,14 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.ray
-def test_a_private_cluster_keeps_to_itself_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = Path("/tmp/adv-999999999-left-behind")
-    dead.mkdir(exist_ok=True)
+def test_a_private_cluster_keeps_to_itself_and_leaves_nothing(request: pytest.FixtureRequest) -> None:
+    dead, other = Path("/tmp/adv-999999999-left-behind"), Path("/tmp/adv-999999998-results")
+    for made in (dead, other):
+        made.mkdir(exist_ok=True)
+    (dead / OWNER).write_text(json.dumps({"place": this_place(), "pid": 999999999, "birth": "long ago"}))
     cluster = Cluster(SMALL)
     cluster.start()
+    request.addfinalizer(cluster.close)
     import ray
 
     folder = next(Path("/tmp").glob(f"adv-{os.getpid()}-*/ray")).parent
@@ -31,6 +37,8 @@ def test_a_private_cluster_keeps_to_itself_and_leaves_nothing(monkeypatch: pytes
     assert mode(Path(os.environ["RAY_AUTH_TOKEN_PATH"])) == 0o600
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert not dead.exists(), "the folder of a killed driver is swept"
+    assert other.exists(), "what says of itself that it is ours, and nothing else"
+    other.rmdir()
     where = ray.get(ray.remote(lambda: os.environ["TMPDIR"]).remote())
     assert Path(where).is_relative_to(folder)
     cluster.close()

@@ -10,7 +10,7 @@ from advorch.engine.backend import Backend
 from advorch.engine.bench import Bench
 from advorch.engine.channel import Message, PostingChannel, Reported
 from advorch.engine.inline import InlineBackend
-from advorch.engine.task import Produced, Task
+from advorch.engine.task import Produced, Task, flags_of
 from advorch.errors import ErrorClass, StageFailed, Stopped
 from advorch.registry.discovery import discover
 from advorch.store.opening import open_store
@@ -106,7 +106,7 @@ def test_a_stopped_task_keeps_its_checkpoint_and_goes_on(stand: Stand, workspace
     listener = Listener(stop_flag=lambda: store.raise_flag(task.stop_flag), stop_after=2)
     with pytest.raises(Stopped):
         stand.fit(task, listener)
-    store.clear_flags("stop/r")
+    store.clear_flags(flags_of("r"))
     produced = stand.fit(task)
     steps = [line.split()[1] for line in (workspace / "diary").read_text().splitlines()]
     assert steps == ["1", "2", "3", "4", "5", "6"], "no step twice"

@@ -159,18 +159,39 @@ def test_a_cell_that_can_never_start_is_infrastructure(workspace: Path, write_pi
     assert "2 license of 1 license" in str(done.errors["a"])
 
 
-def test_damage_in_the_store_is_found_and_repaired(workspace: Path, write_pipeline: Write) -> None:
-    path = write_pipeline(walks(workspace))
-    before = run(path)
+def flip(workspace: Path) -> None:
+    """Damage every stored object without changing its size."""
     for item in (workspace / ".advorch/store/objects").rglob("*"):
         if item.is_file():
             item.chmod(0o644)
             item.write_bytes(b"\x00" + item.read_bytes()[1:])
-    found = list(advorch_store(workspace).verify())
-    assert found
+
+
+def test_damage_that_verify_finds_is_computed_again(workspace: Path, write_pipeline: Write) -> None:
+    path = write_pipeline(walks(workspace))
+    before = run(path)
+    flip(workspace)
+    assert list(advorch_store(workspace).verify())
     after = run(path)
     assert after.metrics == before.metrics
     assert set(statuses(after).values()) == {"done"}
+
+
+def test_a_damaged_input_is_computed_again_in_the_same_run(workspace: Path, write_pipeline: Write) -> None:
+    path = write_pipeline(walks(workspace))
+    run(path, Selection(until=("a",)))
+    flip(workspace)
+    done = run(path)
+    assert done.exit_code == 0
+    assert len([line for line in diary(workspace) if line.endswith(" 1")]) == 3, "a twice, b once"
+
+
+def test_force_starts_from_nothing(workspace: Path, write_pipeline: Write) -> None:
+    once = workspace / "once"
+    path = write_pipeline(walks(workspace).replace("{steps: 2,", f"{{steps: 2, trouble: user, once: {once},", 1))
+    run(path)
+    run(path, force=frozenset({"a"}))
+    assert [line.split()[1] for line in diary(workspace)][:4] == ["1", "2", "1", "2"], "not from its checkpoint"
 
 
 def advorch_store(workspace: Path):  # type: ignore[no-untyped-def]

@@ -16,7 +16,7 @@ def error(run: Run, attack: str, model: str) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_fgsm_training_helps_against_fgsm_and_training_on_noise_does_not(
     data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

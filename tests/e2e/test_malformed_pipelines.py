@@ -91,7 +91,7 @@ SPOILED = {
     "unknown-kind": S("defend/adversarial", "▸defence/adversarial", "E017", "kinds: train, attack, defend"),
     "no-kind": S("train/erm", "▸erm", "E017", "write kind/name"),
     "other-kind": S("defend/adversarial", "▸train/adversarial", "E301", "did you mean 'defend/adversarial'?"),
-    "no-stage": S("train/erm", "▸train/zebra", "E301", "train offers: erm"),
+    "no-stage": S("train/erm", "▸train/zebra", "E301", "train offers: "),
     "dataset-name": S("uses: digits\n", "uses: ▸digit\n", "E301", "did you mean 'digits'?"),
     "model-name": S("{uses: linear}", "{uses: ▸liner}", "E301", "did you mean 'linear'?"),
     "attack-name": S("{uses: pgd", "{uses: ▸pdg", "E301", "did you mean 'pgd'?"),
@@ -128,8 +128,10 @@ SPOILED = {
     "dataset-split": S('"train[:400]"', '▸"training[:400]"', "E304", "did you mean 'train'?"),
     "split-text": S('"train[:400]"', '▸"train[a:b]"', "E017", "write split or split[start:stop]"),
     "port": S("validation: digits", "▸valid: digits", "E305", "did you mean 'validation'?"),
-    "open-port": S(GOOD, twice(("attack:\n", "▸attack:\n"), (", data: digits.final}\n    w", "}\n    w")), "E306", "digits.SPLIT"),
-    "type": S('"attack[*].adversarial"', "▸plain.model", "E308", "takes adversarial samples, but plain.model is a model"),
+    "open-port": S(
+        GOOD, twice(("attack:\n", "▸attack:\n"), (", data: digits.final}\n    w", "}\n    w")), "E306", "digits.SPLIT"
+    ),
+    "type": S('"attack[*].adversarial"', "▸plain.model", "E308", "takes adversarial samples, but"),
     "model-as-data": S("data: digits.fit}", "data: ▸plain.model}", "E308", "for example digits.SPLIT"),
     "list-into-one": S("data: digits.fit}", "▸data: [digits.fit, digits.final]}", "E307", "use a matrix"),
     "glob-into-one": S("data: digits.fit}", 'data: ▸"attack[*].adversarial"}', "E307", "use a matrix"),
@@ -164,6 +166,9 @@ SPOILED = {
     # what an attacker may know and change
     "pixels": S(INNER, INNER.replace('"${params.epsilon}"', "▸8"), "E315", "did you mean 8/255?"),
     "other-norm": S(INNER, "attack: {uses: sign-noise, with: {epsilon: 0.1, norm: ▸l2}}\n", "E313", "its norms: linf"),
+    "targeted": S(
+        INNER, "attack: {uses: deepfool, with: {epsilon: 0.1, targeted: ▸true}}\n", "E313", "set targeted: false"
+    ),
     "labels-only": S(
         GOOD,
         twice((ERM, PRETRAINED), ("attack/${matrix.name}", "▸attack/${matrix.name}")),
@@ -222,14 +227,14 @@ def test_every_command_says_the_same(command_line: Command, tmp_path: Path, comm
     assert answer.err == command_line("pipeline", "plan", "epoch.yaml").err
 
 
-GOLDEN = (
-    "root-key model-without-name matrix-name attack-with-kind epsilom no-epsilon attack-without-epsilon no-model text "
-    "quoted no-map choice norm reference split port open-port type list-into-one no-selector cycle bare-expression "
-    "duplicate pixels other-norm labels-only"
-).split()
+GOLDEN = """
+    root-key model-without-name matrix-name attack-with-kind epsilom no-epsilon attack-without-epsilon no-model text
+    quoted no-map choice norm reference split port open-port type list-into-one no-selector cycle bare-expression
+    duplicate pixels other-norm targeted labels-only
+"""
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", GOLDEN.split())
 def test_the_whole_text_is_as_agreed(
     command_line: Command, tmp_path: Path, golden: Callable[[str, str], None], name: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong around a pipeline: its size, its encoding, what it includes, `-S`, profiles, and data that is not there."""
+"""What is wrong around a pipeline: its size, what it includes, `-S`, profiles, flags, and data that is not there."""
 
 import subprocess
 from collections.abc import Callable
@@ -42,8 +42,6 @@ class Case(NamedTuple):
     beside: tuple[tuple[str, str], ...] = ()
 
 
-
-
 CASES = {
     # size and depth
     "ten-megabytes": Case(f"{SMALL}x-pad: {'a' * 10_000_000}\n", "E009 main.yaml:1:1", "4 MiB"),
@@ -57,7 +55,9 @@ CASES = {
         SMALL + "".join(f"  s{n}: {{uses: train/erm, ues: 1}}\n" for n in range(5000)), "E012 main.yaml:15:25 ..."
     ),
     # includes
-    "include-missing": Case(f"include: comon.yaml\n{SMALL}", "E030 main.yaml:1:10", "did you mean 'common.yaml'?", (), (("common.yaml", ""),)),
+    "include-missing": Case(
+        f"include: comon.yaml\n{SMALL}", "E030 main.yaml:1:10", "'common.yaml'?", (), (("common.yaml", ""),)
+    ),
     "include-itself": Case(f"include: main.yaml\n{SMALL}", "E031 main.yaml:1:10", "main.yaml"),
     "include-typo": Case(
         f"include: common.yaml\n{SMALL}", "E012 common.yaml:1:12", "did you mean 'timeout'?", (),
@@ -70,16 +70,17 @@ CASES = {
     # profiles and -S
     "profile": Case(SMALL, "E032 --profile quik:1:1", "did you mean 'quick'?", ("--profile", "quik")),
     "profile-key": Case(
-        SMALL.replace("{epochs: 1}}}", "{epoch: 1}}}"), "E033 main.yaml:5:29", "did you mean 'epochs'?", ("--profile", "quick")
+        SMALL.replace("{epochs: 1}}}", "{epoch: 1}}}"), "E033 main.yaml:5:29", "did you mean 'epochs'?",
+        ("--profile", "quick"),
     ),
     "set-nothing": Case(SMALL, "E034 -S epochs:1:1", "for example", ("-S", "epochs")),
     "set-unknown": Case(SMALL, "E033 -S params.epoch=3:1:8", "did you mean 'epochs'?", ("-S", "params.epoch=3")),
     "set-stage": Case(SMALL, "E033 -S plan.with.lr=1:1:1", "did you mean 'plain'?", ("-S", "plan.with.lr=1")),
-    "set-parameter": Case(SMALL, "E310 -S plain.with.epoch=3:1:12", "did you mean 'epochs'?", ("-S", "plain.with.epoch=3")),
+    "set-parameter": Case(SMALL, "E310 -S plain.with.epoch=3:1:12", "'epochs'?", ("-S", "plain.with.epoch=3")),
     "set-type": Case(SMALL, "E310 main.yaml:10:43", "'two'", ("-S", "params.epochs=two")),
-    "set-component": Case(SMALL, "E301 -S hit.uses=attack/pdg:1:10", "did you mean 'pgd'?", ("-S", "hit.uses=attack/pdg")),
+    "set-component": Case(SMALL, "E301 -S hit.uses=attack/pdg:1:10", "'pgd'?", ("-S", "hit.uses=attack/pdg")),
     "set-pixels": Case(SMALL, "E315 main.yaml:14:21", "did you mean 8/255?", ("-S", "params.epsilon=8")),
-    "set-split": Case(SMALL, "E304 -S hit.in.data=digits.tset:1:13", "did you mean 'test'?", ("-S", "hit.in.data=digits.tset")),
+    "set-split": Case(SMALL, "E304 -S hit.in.data=digits.tset:1:13", "'test'?", ("-S", "hit.in.data=digits.tset")),
     "set-many": Case(
         SMALL, "E033 -S a=1:1:1 E018 -S plain.timeout=4:1:15", "", ("-S", "a=1", "-S", "plain.timeout=4")
     ),
@@ -88,8 +89,12 @@ CASES = {
         SMALL.replace("{uses: digits}", "{uses: mnist, with: {root: nowhere}}"), "E317 main.yaml:3:43", "no such file",
     ),
     "no-weights": Case(
-        SMALL.replace("{uses: linear}", "{uses: imported, with: {target: torch.nn:Identity, weights: gone.safetensors}}"),
-        "E317 main.yaml:10:79", "gone.safetensors",
+        SMALL.replace("{uses: linear}", "{uses: imported, with: {target: torch.nn:Identity, weights: gone.pt}}"),
+        "E317 main.yaml:10:79", "gone.pt",
+    ),
+    "no-module": Case(
+        SMALL.replace("{uses: linear}", "{uses: imported, with: {target: nowhere.nets:Net}}"), "E317 main.yaml:10:42",
+        "model/imported: no module called 'nowhere' can be imported",
     ),
 }  # fmt: skip
 
@@ -122,7 +127,8 @@ def test_the_small_pipeline_is_good(command_line: Command, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["ten-megabytes", "laughs", "include-missing", "profile", "set-parameter", "set-pixels", "no-data", "no-weights"]
+    "name",
+    ["ten-megabytes", "laughs", "include-missing", "profile", "set-parameter", "set-pixels", "no-data", "no-weights"],
 )
 def test_the_whole_text_is_as_agreed(command_line: Command, tmp_path: Path, golden: Golden, name: str) -> None:
     golden(f"around-{name}", ask(command_line, tmp_path, CASES[name]).err)
@@ -133,7 +139,9 @@ def test_the_corpus_of_the_file_format_is_refused_by_the_command_line(command_li
     expected = [line.split() for line in (CORPUS / "expected.txt").read_text().splitlines() if line[0] != "#"]
     answer = command_line("pipeline", "validate", path)
     assert (answer.code, answer.out) == (3, "")
-    assert headlines(answer.err) == [f"{code} {path}:{row}:{at}" for name, code, row, at in expected if name == path.stem]
+    assert headlines(answer.err) == [
+        f"{code} {path}:{row}:{at}" for name, code, row, at in expected if name == path.stem
+    ]
 
 
 def test_data_that_is_not_here_is_no_mistake_of_the_file(command_line: Command, tmp_path: Path) -> None:

@@ -9,20 +9,18 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 import advorch
 from advorch.artifacts import ArtifactType
+from advorch.cli.syncing import sync_all
 from advorch.session.mlflow_sink import StoreLibrary
 from advorch.session.result import Run
 from advorch.session.running import Options
 from advorch.session.workspace import Workspace
 from advorch.tracking.outbox import DRAIN, read_job
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 pytestmark = [  # MLflow's own business with its libraries
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
@@ -66,7 +64,9 @@ class Tracked:
         self.workspace = Workspace(root / ".advorch")
         self.first, self.cached = self._run(root), self._run(root)
         self.other = self._run(root, "epsilon=0.2")
-        self.client: MlflowClient = MlflowClient(self.workspace.mlflow_uri)
+        behind = sync_all(self.workspace.runs)  # a busy machine may not drain in time
+        assert all(row["result"] == "synced" for row in behind)
+        self.client = MlflowClient(self.workspace.mlflow_uri)
 
     def _run(self, root: Path, *overrides: str) -> Run:
         pipeline = advorch.load(root / "tracked.yaml", overrides=overrides, workspace=self.workspace)
@@ -204,7 +204,11 @@ class Server:
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
             "--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "files"),
         ]  # fmt: skip
-        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+        quiet = {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
+        }
         self._process = subprocess.Popen(
             command, env={**os.environ, **quiet}, cwd=folder, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,7 @@ def test_a_mistake_is_an_exception_that_shows_the_line(notebook: Path) -> None:
         advorch.load(notebook).plan()
     assert "did you mean 'epochs'?" in str(refused.value)
     assert "notebook.yaml:10:35" in str(refused.value)
-    with pytest.raises(InvalidPipeline, match="-S params.epsilom=1"):
+    with pytest.raises(InvalidPipeline, match=r"-S params\.epsilom=1"):
         advorch.load(notebook, overrides={"params.epsilom": 1})
 
 
@@ -145,10 +146,12 @@ def test_what_the_file_says_of_the_whole_run_holds_here_too(workspace: Path, wri
     """`deadline:` and `limits:` are the file's, and plugins that `load` left out stay out."""
     slow = "  a:\n    uses: train/walk\n    with: {steps: 50, pause: 0.05}\n"
     assert advorch.load(write_pipeline(slow, head="deadline: 500ms")).plan().run(INLINE).exit_code == 7
-    stages = "".join(f"  s{n}: {{uses: train/walk, seed: {n}, limits: {{one: 1}}, with: {{pause: 0.02}}}}\n" for n in range(3))
+    stages = "".join(
+        f"  s{n}: {{uses: train/walk, seed: {n}, limits: {{one: 1}}, with: {{pause: 0.02}}}}\n" for n in range(3)
+    )
     done = advorch.load(write_pipeline(stages, head="limits: {one: 1}")).plan().run(INLINE)
     spans = sorted((cell.started, cell.started + cell.seconds) for cell in done.record.cells.values())
-    assert all(end <= start + 0.05 for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start + 0.05 for (_, end), (start, _) in pairwise(spans))
     alone = advorch.load(write_pipeline("  a: {uses: train/walk, seed: 9}\n"), no_plugins=["builtin-attacks"])
     assert alone.plan().run(INLINE).exit_code == 0
 
@@ -168,7 +171,9 @@ def test_runs_in_two_threads_at_once(workspace: Path, write_pipeline: Write) -> 
     path = write_pipeline("  a: {uses: train/walk, with: {steps: 4, pause: 0.05}}\n")
     found: list[advorch.session.result.Run] = []
     threads = [
-        threading.Thread(target=lambda n=n: found.append(advorch.load(path, overrides={"seed": n % 2}).plan().run(INLINE)))
+        threading.Thread(
+            target=lambda n=n: found.append(advorch.load(path, overrides={"seed": n % 2}).plan().run(INLINE))
+        )
         for n in range(4)
     ]
     for thread in threads:
@@ -183,10 +188,22 @@ def test_runs_in_two_threads_at_once(workspace: Path, write_pipeline: Write) -> 
 def test_an_interrupt_stops_the_run_and_the_notebook_lives_on(workspace: Path, write_pipeline: Write) -> None:
     diary = workspace / "diary"
     path = write_pipeline(f"  a: {{uses: train/walk, with: {{steps: 6, pause: 0.2, diary: {diary}}}}}\n")
-    clock = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
-    clock.start()
-    stopped = advorch.load(path).plan().run(INLINE)
-    clock.join()
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        """What the stop button does, once the second step is under way; never to a run that is over."""
+        while not ended.wait(0.05):
+            if diary.exists() and len(diary.read_text().splitlines()) >= 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    button = threading.Thread(target=interrupt)
+    button.start()
+    try:
+        stopped = advorch.load(path).plan().run(INLINE)
+    finally:
+        ended.set()
+        button.join()
     assert stopped.exit_code == 6
     assert stopped.statuses == {"a": Status.STOPPED}
     with pytest.raises(AdvorchError):
@@ -209,7 +226,8 @@ def test_a_failure_is_raised_where_it_is_asked_for(workspace: Path, write_pipeli
 def test_the_example_in_the_documentation_runs(workspace: Path) -> None:
     done = subprocess.run(
         [sys.executable, NOTEBOOK],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=workspace, capture_output=True, text=True, check=False, timeout=110,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=workspace,
+        capture_output=True, text=True, check=False, timeout=110,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "attack[name=pgd,model=robust]" in done.stdout

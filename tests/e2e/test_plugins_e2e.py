@@ -1,4 +1,4 @@
-"""Plugins as their users have them: installed by pip, broken, in conflict, edited in place, started from the template."""
+"""Plugins as their users have them: installed by pip, broken, in conflict, edited in place, newly begun."""
 
 import json
 import os
@@ -181,7 +181,9 @@ def test_the_example_works_everywhere_once_it_is_installed(installed: Path, tmp_
     done = run("pipeline", "run", path, "--executor", "inline", "-o", "json")
     assert statuses(done) == {"plain": "done", "robust": "done", "hit": "done"}
     assert set(statuses(run("pipeline", "run", path, "-o", "json")).values()) == {"cached"}, "without Ray being started"
-    manifest = next(row for row in run("cache", "list", "-o", "json").rows() if row["component"] == "attack/smoothed-pgd")
+    manifest = next(
+        row for row in run("cache", "list", "-o", "json").rows() if row["component"] == "attack/smoothed-pgd"
+    )
     assert manifest
 
 
@@ -211,7 +213,9 @@ def test_a_broken_plugin_is_one_line_and_harms_nobody(here: Callable[..., Run], 
     assert run("plugin", "check", "broken-plugin").code == 3
 
 
-def test_a_broken_plugin_ends_everything_where_strictness_is_asked_for(here: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_broken_plugin_ends_everything_where_strictness_is_asked_for(
+    here: Callable[..., Run], tmp_path: Path
+) -> None:
     site = write_distribution(tmp_path / "site", "broken-plugin", entry_points={"it": "broken_plugin"}, files=BROKEN)
     run = here(site, ADVORCH_STRICT_PLUGINS="1")
     path = write(tmp_path, "pgd")
@@ -279,7 +283,7 @@ def test_code_of_the_kit_and_of_a_nested_attack_is_in_the_keys(tmp_path: Path) -
             work.write_text(before)
 
     assert planned_after("advorch_builtins/attacks/pgd.py") == {"plain": "cached", "robust": "run", "hit": "deferred"}
-    assert planned_after("advorch_builtins/attacks/fgsm.py") == dict.fromkeys(("plain", "robust", "hit"), "cached")
+    assert planned_after("advorch_builtins/attacks/sign_noise.py") == dict.fromkeys(("plain", "robust", "hit"), "cached")
     everything = {"plain": "run", "robust": "run", "hit": "deferred"}
     assert planned_after("advorch/kit/attack/projection.py") == everything
     assert planned_after("advorch/kit/data.py") == everything
@@ -292,7 +296,9 @@ def test_a_new_plugin_is_complete(tmp_path: Path) -> None:
     assert made.code == 0, made.err
     project = tmp_path / made.out.strip()
     texts = [path.read_text() for path in project.rglob("*") if path.is_file()]
-    assert not [text for text in texts if any(name in text for name in ("advorch-example", "advorch_example", "smoothed-pgd"))]
+    assert not [
+        text for text in texts if any(name in text for name in ("advorch-example", "advorch_example", "smoothed-pgd"))
+    ]
     pip_install(project, tmp_path / "site")
     run = run_with(tmp_path, tmp_path / "site")
     tests = subprocess.run(
@@ -304,6 +310,8 @@ def test_a_new_plugin_is_complete(tmp_path: Path) -> None:
     assert "passed" in tests.stdout
     checked = run("plugin", "check", "my-attack", "-o", "json")
     assert checked.code == 0, checked.out
-    component = next(str(row["id"]) for row in run("plugin", "list", "-o", "json").rows() if row["distribution"] == "my-attack")
+    component = next(
+        str(row["id"]) for row in run("plugin", "list", "-o", "json").rows() if row["distribution"] == "my-attack"
+    )
     path = write(tmp_path, component.partition("/")[2])
     assert set(statuses(run("pipeline", "run", path, "--executor", "inline", "-o", "json")).values()) == {"done"}

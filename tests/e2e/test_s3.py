@@ -1,4 +1,4 @@
-"""Pipelines whose results live in a bucket: the same bytes as in a folder, found again, resumed, listed and collected."""
+"""Pipelines whose results live in a bucket: the same bytes as in a folder, found again, resumed, listed, repaired."""
 
 import json
 import logging
@@ -184,10 +184,11 @@ def test_the_digests_are_those_of_a_folder(storage: str, workspace: Path) -> Non
     assert len(there.table("report"))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 6), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize("ending", [(signal.SIGINT, 6), (signal.SIGKILL, -9)], ids=["interrupted", "killed"])
 def test_an_interrupted_run_goes_on_where_it_was(
-    storage: str, workspace: Path, write_pipeline: Write, advorch: Start, command_line: Command, number: int, code: int
+    storage: str, workspace: Path, write_pipeline: Write, advorch: Start, command_line: Command, ending: tuple[int, int]
 ) -> None:
+    number, code = ending
     stage = f"  a:\n    uses: train/walk\n    with: {{steps: 6, pause: 0.3, diary: {workspace / 'diary'}}}\n"
     path = write_pipeline(stage, head=f'storage: "{storage}"')
     first = advorch("pipeline", "run", path, "--executor", "inline")

@@ -90,3 +90,54 @@ def test_no_wait_leaves_with_nine(workspace: Path, write_pipeline: Write, advorc
     _, complaint = second.communicate(timeout=60)
     assert second.returncode == 9, complaint
     first.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def test_run_stop_ends_a_run_with_six(workspace: Path, write_pipeline: Write, advorch: Start, executor: str) -> None:
+    path = write_pipeline(
+        WALK.replace("steps: 8", "steps: 60").replace("diary: diary", f"diary: {workspace / 'diary'}")
+    )
+    run = advorch("pipeline", "run", path, "--executor", executor)
+    wait_for_steps(workspace, 2, run)
+    stop = advorch("run", "stop", "last")
+    _, complaint = stop.communicate(timeout=60)
+    assert stop.returncode == 0, complaint
+    _, complaint = run.communicate(timeout=60)
+    assert run.returncode == 6, complaint
+    assert "stopping" in complaint
+
+
+def test_a_cell_that_had_to_wait_is_stopped_like_any_other(
+    workspace: Path, write_pipeline: Write, advorch: Start
+) -> None:
+    second = WALK.replace("  a:", "  b:").replace("steps: 8", "steps: 40").replace("0.4", "0.2")
+    first = WALK.replace("steps: 8", "steps: 1").replace("0.4", "0.1")
+    both = (first + second).replace("    with", "    limits: {license: 1}\n    with")
+    path = write_pipeline(both.replace("diary: diary", f"diary: {workspace / 'diary'}"), head="limits: {license: 1}")
+    run = advorch("pipeline", "run", path, "-j", "2", "--executor", "inline")
+    wait_for_steps(workspace, 4, run)
+    run.send_signal(signal.SIGTERM)
+    _, complaint = run.communicate(timeout=60)
+    assert run.returncode == 6, complaint
+    assert len(diary(workspace)) < 20
+
+
+def test_a_stage_that_exits_is_a_failure_and_not_the_end(
+    workspace: Path, write_pipeline: Write, advorch: Start
+) -> None:
+    path = write_pipeline("  a:\n    uses: train/walk\n    with: {trouble: exit}\n")
+    run = advorch("pipeline", "run", path, "--executor", "inline")
+    _, complaint = run.communicate(timeout=60)
+    assert run.returncode == 1, complaint
+    assert "SystemExit" in complaint
+
+
+def test_a_second_run_says_that_it_waits(workspace: Path, write_pipeline: Write, advorch: Start) -> None:
+    path = write_pipeline(WALK.replace("diary: diary", f"diary: {workspace / 'diary'}"))
+    first = advorch("pipeline", "run", path, "--executor", "inline")
+    wait_for_steps(workspace, 1, first)
+    second = advorch("pipeline", "run", path, "--executor", "inline")
+    _, complaint = second.communicate(timeout=60)
+    assert second.returncode == 0, complaint
+    assert "waits for another run" in complaint
+    first.communicate(timeout=60)

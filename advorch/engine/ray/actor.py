@@ -19,6 +19,9 @@ class WarmWorker:
         self._mailbox = mailbox
         self._bench = Bench()
 
+    def ping(self) -> None:
+        """Show that the process is there."""
+
     def fit(self, task: Task) -> Produced:
         """A whole fit of one worker."""
         return self._speaking(task, lambda channel: self._bench.fit(task, channel))
@@ -39,7 +42,7 @@ class WarmWorker:
         posting = Posting(self._mailbox, task.cell)
         try:
             return work(posting.channel)
-        except Exception as error:  # noqa: BLE001  what leaves a worker is one of our errors
+        except (Exception, SystemExit) as error:  # noqa: BLE001  what leaves a worker is one of our errors
             raise classify(error) from None
         finally:
             posting.flush()

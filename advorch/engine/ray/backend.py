@@ -1,18 +1,18 @@
 """Work on Ray: warm actors for single fits and for chunks, a gang for fits of several workers."""
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import ExitStack
 
 from advorch.engine.backend import Control
-from advorch.engine.ray.actor import WarmWorker
 from advorch.engine.ray.calls import Call
 from advorch.engine.ray.cluster import Cluster
 from advorch.engine.ray.crew import Crew
 from advorch.engine.ray.gang import run_gang
-from advorch.engine.ray.mailbox import Mailbox
 from advorch.engine.ray.mapping import MapRun
 from advorch.engine.ray.pool import Hold, Pool
+from advorch.engine.ray.staff import RayStaff, new_mailbox
 from advorch.engine.task import Produced, Task
+from advorch.errors import InfrastructureError
 
 
 class RayBackend:
@@ -21,13 +21,17 @@ class RayBackend:
     name = "ray"
 
     def __init__(self, cluster: Cluster) -> None:
-        cluster.start()
-        import ray
-
-        self._cluster = cluster
-        self._capacity = cluster.capacity()
-        self._mailbox = ray.remote(Mailbox).options(num_cpus=0).remote()
-        self._pool = Pool(self._hire, _fire, Hold(**self._capacity))
+        with ExitStack() as opened:
+            opened.callback(cluster.close)
+            cluster.start()
+            self._capacity = cluster.capacity()
+            self._nodes = [Hold(**node) for node in cluster.nodes()]
+            self._mailbox = new_mailbox()
+            staff = RayStaff(self._mailbox)
+            opened.callback(staff.fire, self._mailbox)
+            self._pool = Pool(staff, Hold(**self._capacity))
+            opened.callback(self._pool.close)
+            self._opened = opened.pop_all()
 
     def capacity(self) -> Mapping[str, float]:
         """The cluster's CPUs, GPUs and memory."""
@@ -35,7 +39,7 @@ class RayBackend:
 
     def fit(self, task: Task, control: Control) -> Produced:
         """On a warm actor; several workers form a gang."""
-        crew = Crew(self._pool, self._mailbox, task, control)
+        crew = self._crew(task, control)
         if task.workers > 1:
             return run_gang(crew)
         worker = crew.borrow()
@@ -49,24 +53,15 @@ class RayBackend:
 
     def map(self, task: Task, control: Control) -> Produced:
         """Chunks over as many workers as are spare, then the merge on one of them."""
-        return MapRun(Crew(self._pool, self._mailbox, task, control)).run()
+        return MapRun(self._crew(task, control)).run()
 
     def close(self) -> None:
         """Let the workers go and leave the cluster."""
-        self._pool.close()
-        _fire(self._mailbox)
-        self._cluster.close()
+        self._opened.close()
 
-    def _hire(self, hold: Hold) -> Any:
-        import ray
-
-        options: dict[str, Any] = {"num_cpus": hold.cpu, "num_gpus": hold.gpu, "max_restarts": 0}
-        if hold.memory:
-            options["memory"] = hold.memory
-        return ray.remote(WarmWorker).options(**options).remote(self._mailbox)
-
-
-def _fire(handle: Any) -> None:
-    import ray
-
-    ray.kill(handle)
+    def _crew(self, task: Task, control: Control) -> Crew:
+        hold = Hold(task.cpus, task.gpus, float(task.memory))
+        if not any(hold.fits(node) for node in self._nodes):
+            hint = "a worker lives on one node: ask for less, or for more workers"
+            raise InfrastructureError(f"no node has what a worker of {task.cell} asks for: {hold}", hint=hint)
+        return Crew(self._pool, self._mailbox, task, control)

@@ -56,9 +56,10 @@ class Cluster:
 
         if ray.is_initialized():
             return
+        troubles = (ConnectionError, TimeoutError, RuntimeError, OSError, ValueError, ray.exceptions.RayError)
         try:
             self._join() if self._settings.address else self._start_private()
-        except (ConnectionError, TimeoutError, RuntimeError, OSError) as error:
+        except troubles as error:
             self._undo.close()
             where = self._settings.address or "a private Ray"
             raise InfrastructureError(f"cannot reach {where}: {_first_line(error)}", hint=_hint(error)) from error
@@ -69,8 +70,14 @@ class Cluster:
         import ray
 
         resources: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        named = {"cpu": "CPU", "gpu": "GPU", "memory": "memory"}
-        return {name: resources.get(theirs, 0.0) for name, theirs in named.items()}
+        return _named(resources)
+
+    def nodes(self) -> list[dict[str, float]]:
+        """What each live node has: a worker must fit on one."""
+        import ray
+
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        return [_named(resources) for resources in alive]
 
     def close(self) -> None:
         """Leave; a private cluster ends, and its folder and token go."""
@@ -85,6 +92,8 @@ class Cluster:
         import ray
 
         _knock(self._settings.address)
+        if Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "")).parent.name.startswith(PREFIX):
+            del os.environ["RAY_AUTH_TOKEN_PATH"]  # the token of a private cluster of ours is not this cluster's
         ray.init(address=self._settings.address, log_to_driver=False, logging_level=logging.ERROR, namespace="advorch")
 
     def _start_private(self) -> None:
@@ -148,6 +157,11 @@ def _scratch_of_workers(folder: Path) -> Iterator[None]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = before
+
+
+def _named(resources: Mapping[str, float]) -> dict[str, float]:
+    theirs = {"cpu": "CPU", "gpu": "GPU", "memory": "memory"}
+    return {name: resources.get(label, 0.0) for name, label in theirs.items()}
 
 
 def _knock(address: str) -> None:

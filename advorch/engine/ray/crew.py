@@ -1,5 +1,6 @@
 """Workers on loan to one task: borrowing, waiting for a call, and giving back or letting go."""
 
+import logging
 from typing import Any
 
 from advorch.engine.backend import Control
@@ -7,7 +8,9 @@ from advorch.engine.channel import deliver
 from advorch.engine.ray.calls import Call, is_loss
 from advorch.engine.ray.pool import Hold, Pool, Worker
 from advorch.engine.task import Task
-from advorch.errors import ErrorClass, StageFailed, Stopped
+from advorch.errors import ErrorClass, InfrastructureError, StageFailed, Stopped
+
+log = logging.getLogger(__name__)
 
 
 class Crew:
@@ -17,7 +20,7 @@ class Crew:
         self.pool = pool
         self.task = task
         self.control = control
-        self.hold = Hold(task.cpus, task.gpus, task.memory)
+        self.hold = Hold(task.cpus, task.gpus, float(task.memory))
         self.mailbox = mailbox
 
     def borrow(self) -> Worker:
@@ -39,13 +42,24 @@ class Crew:
         """Play the messages that have arrived."""
         import ray
 
-        for message in ray.get(self.mailbox.drain.remote(self.task.cell)):
+        try:
+            messages = ray.get(self.mailbox.drain.remote(self.task.cell))
+        except ray.exceptions.RayError as error:
+            log.debug("the mailbox does not answer: %s", error)
+            return
+        for message in messages:
             deliver(message, self.control.channel)
 
     def part_with(self, worker: Worker, error: BaseException) -> None:
         """Keep a worker whose task merely failed; one that died, is stuck or is short of memory goes."""
-        spent = isinstance(error, StageFailed) and error.error_class in (ErrorClass.TIMEOUT, ErrorClass.OOM)
-        if is_loss(error) or spent or not isinstance(error, (StageFailed, Stopped)):
+        if _spoils_worker(error):
             self.pool.discard(worker)
         else:
             self.pool.give_back(worker)
+
+
+def _spoils_worker(error: BaseException) -> bool:
+    """Whether the worker is dead, may be stuck, or may be left without memory; or nobody knows."""
+    if isinstance(error, StageFailed):
+        return is_loss(error) or error.error_class in (ErrorClass.TIMEOUT, ErrorClass.OOM)
+    return not isinstance(error, (Stopped, InfrastructureError))

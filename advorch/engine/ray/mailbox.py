@@ -1,5 +1,6 @@
 """Messages from workers to the driver, held by a small actor that takes no CPU."""
 
+import contextlib
 from collections import defaultdict
 from typing import Any
 
@@ -38,4 +39,5 @@ class Posting:
         import ray
 
         if self._last is not None:
-            ray.get(self._last)
+            with contextlib.suppress(ray.exceptions.RayError):  # a lost message costs a line on the screen
+                ray.get(self._last)

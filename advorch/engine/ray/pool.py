@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 Handle = Any
 
@@ -40,12 +40,24 @@ class Worker:
     hold: Hold
 
 
+class Staff(Protocol):
+    """How workers come and go."""
+
+    def hire(self, hold: Hold) -> Handle:
+        """Start a worker that holds so much."""
+
+    def fire(self, handle: Handle) -> None:
+        """End a worker."""
+
+    def is_alive(self, handle: Handle) -> bool:
+        """Whether an idle worker still answers."""
+
+
 class Pool:
     """Counts the cluster's resources over busy workers, idle workers and gangs."""
 
-    def __init__(self, hire: Callable[[Hold], Handle], fire: Callable[[Handle], None], free: Hold) -> None:
-        self._hire = hire
-        self._fire = fire
+    def __init__(self, staff: Staff, free: Hold) -> None:
+        self._staff = staff
         self._free = free
         self._idle: list[Worker] = []
         self._changed = threading.Condition()
@@ -82,7 +94,7 @@ class Pool:
 
     def discard(self, worker: Worker) -> None:
         """The worker is dead, or must be."""
-        self._fire(worker.handle)
+        self._staff.fire(worker.handle)
         with self._changed:
             self._free = self._free.plus(worker.hold)
             self._changed.notify_all()
@@ -111,17 +123,18 @@ class Pool:
         """Let every idle worker go."""
         with self._changed:
             while self._idle:
-                self._fire(self._idle.pop().handle)
+                self._staff.fire(self._idle.pop().handle)
 
     def _take(self, hold: Hold) -> Worker | None:
-        for worker in self._idle:
-            if worker.hold == hold:
-                self._idle.remove(worker)
+        for worker in [worker for worker in self._idle if worker.hold == hold]:
+            self._idle.remove(worker)
+            if self._staff.is_alive(worker.handle):
                 return worker
+            self._free = self._free.plus(worker.hold)
         if not self._make_room(hold):
             return None
         self._free = self._free.minus(hold)
-        return Worker(self._hire(hold), hold)
+        return Worker(self._staff.hire(hold), hold)
 
     def _make_room(self, hold: Hold) -> bool:
         whole = self._free
@@ -131,6 +144,6 @@ class Pool:
             return False
         while not hold.fits(self._free):
             worker = self._idle.pop(0)
-            self._fire(worker.handle)
+            self._staff.fire(worker.handle)
             self._free = self._free.plus(worker.hold)
         return True

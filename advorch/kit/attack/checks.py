@@ -27,6 +27,12 @@ def check_access(attack: Attack[Any], granted: Access) -> None:
         raise _refused(f"{attack.id} needs {attack.threat.access.value} and the model grants {granted.value}", hint)
 
 
+def check_open(label: str, granted: Access) -> None:
+    """Whether a surrogate grants its gradients, without which it is of no use."""
+    if not granted.allows(Access.GRADIENTS):
+        raise _refused(f"surrogate '{label}' grants {granted.value} and has to grant gradients", "")
+
+
 def check_fit(model: Signature, data: Signature) -> None:
     """Whether the model was made for samples of this shape and these classes."""
     if model.shape != data.shape:

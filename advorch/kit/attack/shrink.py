@@ -163,4 +163,4 @@ def _worth_a_look(walk: Walk) -> bool:
 
 
 def _rows_of(seen: S, index: Tensor) -> S:
-    return type(seen)(*(column[index] for column in seen))  # type: ignore[attr-defined, call-arg]
+    return type(seen)(*(column[index] for column in seen))  # type: ignore[attr-defined]

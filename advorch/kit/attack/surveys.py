@@ -30,9 +30,7 @@ def seen(viewer: Viewer, samples: int = 1) -> Survey:
 
     def survey(walk: Walk, recipe: Recipe) -> Slope:
         objective = walk.objective(recipe)
-        slope = _mean(
-            lambda: walk.victim.value_and_gradient(walk.z, walk.y, objective, view=viewer(walk)), samples
-        )
+        slope = _mean(lambda: walk.victim.value_and_gradient(walk.z, walk.y, objective, view=viewer(walk)), samples)
         if walk.victim.finish is Finish.LAST:
             return slope
         height = walk.height(recipe)

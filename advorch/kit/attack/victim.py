@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -77,6 +77,7 @@ class Victim:
 
     Epsilon is one number or one a sample; a mask (true where values may change) has a sample axis, of one or all.
     With a minimal budget epsilon only judges: every legal point is allowed, and the nearest that fools is wanted.
+    Surrogates are models that the attacker has besides, all of them open.
     Whoever hands out a victim wraps its use in `untouched`; parameters never collect gradients here either way.
     """
 
@@ -92,8 +93,10 @@ class Victim:
         mask: Tensor | None = None,
         finish: Finish = Finish.FOOLED,
         budget: Budget = Budget.FIXED,
+        surrogates: Sequence[nn.Module] = (),
     ) -> None:
         self.module = module
+        self.surrogates = tuple(surrogates)
         self._epsilon = epsilon
         self._mask = mask
         self.box = box
@@ -129,11 +132,20 @@ class Victim:
             mask=None if self._mask is None else _rows(self._mask, index),
             finish=self.finish,
             budget=self.budget,
+            surrogates=self.surrogates,
         )
         part._tally = _Tally(rows=index if self._tally.rows is None else self._tally.rows[index])
         part._ledger = self._ledger
         self._ledger.append(part._tally)
         return part
+
+    def replaced_by(self, module: nn.Module) -> "Victim":
+        """An open model in this one's place, under the same threat model; what it is asked does not count."""
+        other = copy.copy(self)
+        other.module, other.access = module, Access.GRADIENTS
+        other._tally = _Tally(rows=None)
+        other._ledger = [other._tally]
+        return other
 
     def resized(self, epsilon: float | Tensor) -> "Victim":
         """The same victim with another epsilon; what is asked of it is counted here."""

@@ -1,16 +1,15 @@
 """APGD: Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
 attacks", ICML 2020; in l1 "Mind the box: l1-APGD for sparse adversarial attacks on image classifiers", ICML 2021.
 
-z' = project(z + alpha d(grad)), z <- project(z + 0.75 (z' - z) + 0.25 (z - z_before)), alpha from 2 epsilon on, halved at
-checkpoints where it does not pay; then from the best point again. In l1 the steps are sparse, and the way leads through
-balls of three and two times the size. The cross-entropy fails on models whose logits are large; the ratio of logit
-differences does not see their scale, but two classes have none: there it is the margin.
+z' = project(z + alpha d(grad)), z <- project(z + 0.75 (z' - z) + 0.25 (z - z_before)), alpha from 2 epsilon on, halved
+at checkpoints where it does not pay; then on from the best point. In l1 the steps are sparse, without the momentum, and
+the way leads through balls of three and two times the size. The cross-entropy fails on models whose logits are large;
+the ratio of logit differences does not see their scale, but two classes have none: there it is the margin.
 """
 
 from dataclasses import replace
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from advorch.api import Norm
@@ -18,9 +17,9 @@ from advorch.kit.attack.auto_steps import adaptive_l1, auto_steps, sparse_auto_s
 from advorch.kit.attack.directions import sign, unit_l2
 from advorch.kit.attack.dlr import dlr, rivals, targeted_dlr
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.loop import Recipe, ascend, harden, relay
+from advorch.kit.attack.loop import Recipe, ascend, relay
 from advorch.kit.attack.objectives import Objective, cross_entropy
-from advorch.kit.attack.recipe import Aim, Walk
+from advorch.kit.attack.recipe import Aim, Approach, Walk
 from advorch.kit.attack.schedules import share_of_epsilon
 from advorch.kit.attack.starts import at_normal, at_random
 from advorch.kit.attack.victim import Finish, Victim
@@ -50,7 +49,7 @@ def perturb_towards(victim: Victim, x: Tensor, y: Tensor, params: ApgdTargetedPa
 
 def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
     if norm is Norm.L1:
-        return _sparse_recipe(params.steps, objective)
+        return _sparse_recipe(params, objective)
     return Recipe(
         steps=params.steps,
         direction=_STEEPEST[norm],
@@ -60,3 +59,60 @@ def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
         restarts=params.restarts,
         advance=auto_steps(params.steps),
     )
+
+
+def _sparse_recipe(params: ApgdParams, objective: Objective) -> Recipe:
+    left = params.steps - sum(_part(share, params.steps) for _, share in _WIDER)
+    return Recipe(
+        steps=left,
+        direction=adaptive_l1,
+        schedule=share_of_epsilon(1.0),
+        start=at_normal,
+        objective=objective,
+        restarts=params.restarts,
+        advance=sparse_auto_steps(left),
+        approach=_through_wider_balls(params.steps),
+    )
+
+
+def _through_wider_balls(steps: int) -> Approach:
+    """The hardest point of a larger ball is a good place to be projected from."""
+
+    def approach(walk: Walk, recipe: Recipe) -> Tensor:
+        z = walk.z
+        for factor, share in _WIDER:
+            part = _part(share, steps)
+            z = _hardest(walk, recipe, factor, part, z) if part else z
+        return walk.ball.project(z)
+
+    return approach
+
+
+def _hardest(walk: Walk, recipe: Recipe, factor: int, steps: int, z: Tensor) -> Tensor:
+    wider = walk.victim.resized(walk.ball.epsilon * factor)
+    wider.finish = Finish.HARDEST
+    stage = replace(
+        recipe,
+        steps=steps,
+        start=lambda ball, _: ball.project(z),
+        advance=sparse_auto_steps(steps),
+        approach=None,
+        restarts=1,
+    )
+    return ascend(wider, walk.ball.x, walk.y, stage, walk.rng.fork(factor))
+
+
+def _part(share: float, steps: int) -> int:
+    return int(share * steps)
+
+
+def _aim(place: int) -> Aim:
+    """At the class that is so many places behind the likeliest wrong one, of the clean sample."""
+
+    def aim(walk: Walk) -> Objective:
+        if "target" not in walk.memory:
+            clean = walk.victim.value(walk.ball.x, walk.y).logits
+            walk.memory["target"] = rivals(clean, walk.y)[:, place]
+        return partial(targeted_dlr, target=walk.memory["target"])
+
+    return aim

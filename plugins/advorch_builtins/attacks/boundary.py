@@ -7,12 +7,12 @@ adapts its own delta, so that half of its sphere steps fool, and its own epsilon
 needs labels alone and many of them: thousands of queries, and more the more numbers a sample has.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from advorch.kit.attack.decision import back_to_boundary, noise_that_fools, unfinished
+from advorch.kit.attack.decision import back_to_boundary, clipped, noise_that_fools, unfinished
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.rows import euclidean, per_sample, total
 from advorch.kit.attack.threat_set import ThreatSet
@@ -50,26 +50,54 @@ class _Walk:
 
     @classmethod
     def begin(cls, victim: Victim, x: Tensor, y: Tensor, far: Tensor, params: BoundaryParams) -> "_Walk":
-        z = back_to_boundary(victim, x, y, far, _HALVINGS)
-        none = torch.zeros(len(x), device=x.device)
         return cls(
-            victim=victim, y=y, space=victim.ball_of(x, torch.inf), z=z,
-            sphere=x.new_full((len(x),), params.sphere), inward=x.new_full((len(x),), params.inward),
-            steps=none, looks=none,
-        )  # fmt: skip
+            victim=victim,
+            y=y,
+            space=victim.ball_of(x, torch.inf),
+            z=back_to_boundary(victim, x, y, far, _HALVINGS),
+            sphere=x.new_full((len(x),), params.sphere),
+            inward=x.new_full((len(x),), params.inward),
+            steps=x.new_zeros(len(x)),
+            looks=x.new_zeros(len(x)),
+        )
+
+    def take(self, index: Tensor) -> "_Walk":
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return _Walk(
+            **{name: part[index] if isinstance(part, Tensor) else part.take(index) for name, part in own.items()}
+        )
 
     def run(self, steps: int, rng: Draws) -> Tensor:
-        """So many steps of all samples."""
+        """So many steps of all samples, fewer of those who need no more."""
+        walk, ends, rows = self, self.z, torch.arange(len(self.z), device=self.z.device)
         for number in range(steps):
-            side, nearer = self._proposals(rng.fork(number))
-            fooled = self.victim.fooled(nearer, self.y)
-            if number % _CHECK == 0:
-                self.looks = self.looks + self.victim.fooled(side, self.y)
-            self.steps = self.steps + fooled
-            self.z = torch.where(per_sample(fooled & self._is_nearer(nearer), self.z), nearer, self.z)
+            walk.step(number, rng.fork(number).take(rows))
             if (number + 1) % (_CHECK * _WINDOW) == 0:
-                self._adapt()
-        return self.z
+                walk.adapt()
+                ends = ends.index_copy(0, rows, walk.z)
+                going = unfinished(walk.victim, walk.space.x, walk.z, torch.ones_like(rows, dtype=torch.bool))
+                if not len(going):
+                    return ends
+                if len(going) < len(rows):
+                    walk, rows = walk.take(going), rows[going]
+        return ends.index_copy(0, rows, walk.z)
+
+    def step(self, number: int, rng: Draws) -> None:
+        """One proposal, and now and then a look at the sphere."""
+        side, nearer = self._proposals(rng)
+        fooled = self.victim.fooled(nearer, self.y)
+        if number % _CHECK == 0:
+            self.looks = self.looks + self.victim.fooled(side, self.y)
+        self.steps = self.steps + fooled
+        better = fooled & (self.space.distance(nearer) < self.space.distance(self.z))
+        self.z = torch.where(per_sample(better, self.z), nearer, self.z)
+
+    def adapt(self) -> None:
+        """Longer where most points fool, shorter where few do; each sample for itself."""
+        looks, steps = self.looks / _WINDOW, self.steps / (_CHECK * _WINDOW)
+        self.sphere = (self.sphere * _factor(looks, 0.2, 0.5)).clamp(max=1)
+        self.inward = self.inward * _factor(looks, 0.2, 0.5) * _factor(steps, 0.1, 0.25)
+        self.steps, self.looks = torch.zeros_like(self.steps), torch.zeros_like(self.looks)
 
     def _proposals(self, rng: Draws) -> tuple[Tensor, Tensor]:
         """A point aside at the same distance, and that point nearer to the sample."""
@@ -81,18 +109,11 @@ class _Walk:
         length = euclidean(across).to(x.dtype).clamp(min=torch.finfo(x.dtype).tiny)
         across = across * per_sample(self.sphere * distance / length, across)
         away = (across - way) / per_sample((1 + self.sphere.square()).sqrt(), way)
-        side = self.space.project(x + away)
-        return side, self.space.project(x + (side - x) * per_sample((1 - self.inward).clamp(min=0), x))
+        side = self._legal(x + away)
+        return side, self._legal(x + (side - x) * per_sample((1 - self.inward).clamp(min=0), x))
 
-    def _is_nearer(self, z: Tensor) -> Tensor:
-        return self.space.distance(z) < self.space.distance(self.z)
-
-    def _adapt(self) -> None:
-        """Longer where most points fool, shorter where few do; each sample for itself."""
-        looks, steps = self.looks / _WINDOW, self.steps / (_CHECK * _WINDOW)
-        self.sphere = (self.sphere * _factor(looks, 0.2, 0.5)).clamp(max=1)
-        self.inward = self.inward * _factor(looks, 0.2, 0.5) * _factor(steps, 0.1, 0.25)
-        self.steps, self.looks = torch.zeros_like(self.steps), torch.zeros_like(self.looks)
+    def _legal(self, z: Tensor) -> Tensor:
+        return clipped(self.space, z[:, None]).squeeze(1)
 
 
 def _factor(share: Tensor, low: float, high: float) -> Tensor:

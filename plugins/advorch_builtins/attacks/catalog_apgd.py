@@ -54,7 +54,7 @@ APGD_DLR = Attack(
     summary="APGD on the ratio of logit differences, blind to their scale; with two classes, on the margin",
     params=ApgdParams,
     load=_dlr,
-    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, stochastic=True),
 )
 
 APGD_T = Attack(

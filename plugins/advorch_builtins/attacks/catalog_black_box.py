@@ -63,6 +63,14 @@ class HopSkipJumpParams(Params):
     starts: Annotated[Count, Field(description="points of noise tried for one that fools")] = 100
 
 
+class TransferParams(Params):
+    """Momentum ascent on surrogates."""
+
+    steps: Annotated[Count, Field(description="gradient steps on the surrogates")] = 20
+    alpha: Annotated[Positive | None, Field(description="length of a step; by default 1.25 epsilon / steps")] = None
+    decay: Annotated[Share, Field(description="how much of the accumulated gradient a step keeps")] = 1.0
+
+
 def _square() -> AttackFn[SquareParams]:
     from advorch_builtins.attacks.square import perturb
 
@@ -89,6 +97,12 @@ def _boundary() -> AttackFn[BoundaryParams]:
 
 def _hopskipjump() -> AttackFn[HopSkipJumpParams]:
     from advorch_builtins.attacks.hopskipjump import perturb
+
+    return perturb
+
+
+def _transfer() -> AttackFn[TransferParams]:
+    from advorch_builtins.attacks.transfer import perturb
 
     return perturb
 
@@ -133,4 +147,13 @@ HOPSKIPJUMP = Attack(
     threat=ThreatModel(access=Access.LABELS, norms=_LINF_AND_L2, budget=Budget.MINIMAL, stochastic=True),
 )
 
-COMPONENTS: tuple[AnyComponent, ...] = (SQUARE, SPSA, NES, BOUNDARY, HOPSKIPJUMP)
+TRANSFER = Attack(
+    name="transfer",
+    summary="crafted on one surrogate or an ensemble of them, without a question to the victim",
+    params=TransferParams,
+    load=_transfer,
+    threat=ThreatModel(access=Access.NOTHING, norms=frozenset({Norm.LINF, Norm.L2, Norm.L1}), goals=_BOTH_GOALS),
+    surrogates=True,
+)
+
+COMPONENTS: tuple[AnyComponent, ...] = (SQUARE, SPSA, NES, BOUNDARY, HOPSKIPJUMP, TRANSFER)

@@ -49,6 +49,69 @@ class FmnParams(Params):
     gamma: Annotated[Share, Field(description="how much the radius changes in the first step")] = 0.05
 
 
+class CwParams(Params):
+    """Adam in tanh space, for several constants."""
+
+    steps: Annotated[Count, Field(description="steps of Adam for each constant")] = 200
+    searches: Annotated[Count, Field(description="constants tried for each sample")] = 9
+    constant: Annotated[Positive, Field(description="the first constant")] = 1.0
+    lr: Annotated[Positive, Field(description="first learning rate of Adam, the last is a hundredth of it")] = 0.05
+    confidence: Annotated[NonNegative, Field(description="lead in logits that an adversarial must have")] = 0.0
+
+
+class LbfgsParams(Params):
+    """Box-constrained L-BFGS, for several constants."""
+
+    steps: Annotated[Count, Field(description="evaluations for each constant")] = 30
+    searches: Annotated[Count, Field(description="constants tried for each sample")] = 10
+    constant: Annotated[Positive, Field(description="the first constant")] = 1.0
+
+
+class FabSettings(Params):
+    """Steps between the sample and the boundary."""
+
+    steps: Annotated[Count, Field(description="linearised boundaries for each start")] = 100
+    restarts: Annotated[Count, Field(description="starts, the first of them the sample itself")] = 1
+    eta: Annotated[float, Field(ge=1, description="how far beyond a boundary to step")] = 1.05
+    beta: Annotated[Share, Field(description="how much of its way a point that fools keeps")] = 0.9
+
+
+class FabParams(FabSettings):
+    """Against all boundaries at once."""
+
+    classes: Annotated[int, Field(ge=2, description="likeliest classes looked at, the label counted")] = 10
+
+
+class FabTParams(FabSettings):
+    """Against one boundary after the other."""
+
+    targets: Annotated[Count, Field(description="likeliest wrong classes tried")] = 9
+
+
+def _cw() -> AttackFn[CwParams]:
+    from advorch_builtins.attacks.cw import perturb
+
+    return perturb
+
+
+def _lbfgs() -> AttackFn[LbfgsParams]:
+    from advorch_builtins.attacks.lbfgs import perturb
+
+    return perturb
+
+
+def _fab() -> AttackFn[FabParams]:
+    from advorch_builtins.attacks.fab import perturb
+
+    return perturb
+
+
+def _fab_t() -> AttackFn[FabTParams]:
+    from advorch_builtins.attacks.fab_t import perturb
+
+    return perturb
+
+
 def _deepfool() -> AttackFn[DeepFoolParams]:
     from advorch_builtins.attacks.deepfool import perturb
 
@@ -93,4 +156,42 @@ FMN = Attack(
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, budget=Budget.MINIMAL),
 )
 
-COMPONENTS: tuple[AnyComponent, ...] = (DEEPFOOL, DDN, FMN)
+CW = Attack(
+    name="cw",
+    summary="smallest l2 perturbation by Adam in tanh space, the constant searched for each sample",
+    params=CwParams,
+    load=_cw,
+    threat=ThreatModel(
+        access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL
+    ),
+)
+
+LBFGS = Attack(
+    name="lbfgs",
+    summary="smallest l2 perturbation by box-constrained L-BFGS, the constant searched for each sample",
+    params=LbfgsParams,
+    load=_lbfgs,
+    threat=ThreatModel(
+        access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL
+    ),
+)
+
+FAB = Attack(
+    name="fab",
+    summary="smallest linf, l2 or l1 perturbation by steps onto linearised boundaries, drawn back to the sample",
+    params=FabParams,
+    load=_fab,
+    threat=ThreatModel(
+        access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, budget=Budget.MINIMAL, stochastic=True
+    ),
+)
+
+FAB_T = Attack(
+    name="fab-t",
+    summary="FAB against one likely class after the other",
+    params=FabTParams,
+    load=_fab_t,
+    threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, budget=Budget.MINIMAL, stochastic=True),
+)
+
+COMPONENTS: tuple[AnyComponent, ...] = (DEEPFOOL, CW, LBFGS, DDN, FMN, FAB, FAB_T)

@@ -18,6 +18,6 @@ from advorch_builtins.attacks.fab import approach
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: FabTParams, rng: Draws) -> Tensor:
     """Against one boundary after the other; who has been fooled within a fixed epsilon leaves."""
     best = Nearest.nothing(x)
-    for rank, classes in enumerate(runners_up(victim, x, y, params.targets + 1).split(1, dim=1)):
-        best = approach(victim, x, y, params, rng.fork(rank), best, {"classes": classes})
+    for rank, classes in enumerate(runners_up(victim, x, y, params.targets + 1).T):
+        best = approach(victim, x, y, params, rng.fork(rank), best, {"classes": classes[:, None]})
     return outcome(victim, x, best)

@@ -93,7 +93,7 @@ def _directions(norm: Norm, space: ThreatSet, rng: Draws, count: int) -> Tensor:
     shape = (count, *space.x.shape[1:])
     u = rng.uniform(shape, -1, 1, like=space.x) if norm is Norm.LINF else rng.normal(shape, like=space.x)
     u = u if space.mask is None else torch.where(space.mask[:, None], u, 0)
-    length = torch.linalg.vector_norm(u.flatten(2), dim=2).clamp(min=torch.finfo(u.dtype).tiny)
+    length: Tensor = torch.linalg.vector_norm(u.flatten(2), dim=2).clamp(min=torch.finfo(u.dtype).tiny)
     return u / length.view(*u.shape[:2], *[1] * (u.dim() - 2))
 
 

@@ -1,6 +1,6 @@
 """MIM: Dong et al., "Boosting adversarial attacks with momentum", CVPR 2018.
 
-g <- decay g + grad J(z, y) / ||grad J(z, y)||_1,  z <- project(z + alpha d(g)); d is the sign in linf, g / ||g||_2 in l2.
+g <- decay g + grad J(z, y) / ||grad J(z, y)||_1,  z <- project(z + alpha d(g)), d the sign in linf, g / ||g||_2 in l2.
 The momentum adds gradients, not their signs, so that a weak gradient counts for little. As a white-box attack it is
 no stronger than PGD; it transfers better.
 """

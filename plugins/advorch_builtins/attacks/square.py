@@ -2,10 +2,10 @@
 via random search", ECCV 2020.
 
 In linf: start from vertical stripes of x +- epsilon; then paint one random square with one corner of the ball for each
-channel, and keep it if the margin falls. The share p of the image that a square covers is halved along a fixed schedule, which
-queries stretch or shrink. The l2 form moves mass from one window into a two-sided bump in another. Squares are drawn
-for each sample, images need not be square, and vectors are images of one row. It fails where the scores are constant
-around the sample: nothing is better than what it has.
+channel, and keep it if the margin falls. The share p of the image that a square covers is halved along a fixed
+schedule, stretched to the number of queries. The l2 form moves mass from one window into a two-sided bump in another.
+Squares are drawn for each sample, images need not be square, and vectors are images of one row. It fails where the
+scores are constant around the sample: nothing is better than what it has.
 """
 
 from functools import partial

@@ -106,7 +106,8 @@ def _two_sided(height: int, width: int, like: Tensor) -> Tensor:
     """A pyramid over an equal one turned down, of length one."""
     half = height // 2
     both = torch.cat([_pyramid(half, width, like), -_pyramid(height - half, width, like)])
-    return both / torch.linalg.vector_norm(both)
+    shape: Tensor = both / torch.linalg.vector_norm(both)
+    return shape
 
 
 def _pyramid(height: int, width: int, like: Tensor) -> Tensor:
@@ -117,7 +118,8 @@ def _pyramid(height: int, width: int, like: Tensor) -> Tensor:
     steps = 1 / torch.arange(1, max(height // 2, width // 2) + 2, device=like.device, dtype=like.dtype).square()
     heights = steps.flip(0).cumsum(0).flip(0)
     pyramid: Tensor = heights[rings]
-    return pyramid / torch.linalg.vector_norm(pyramid).clamp(min=1e-12)
+    length: Tensor = torch.linalg.vector_norm(pyramid)
+    return pyramid / length.clamp(min=1e-12)
 
 
 def _between(values: Tensor, end: int) -> Tensor:

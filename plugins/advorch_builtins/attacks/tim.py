@@ -1,5 +1,4 @@
-"""TIM (TI-MI-FGSM): Dong et al., "Evading defenses to transferable adversarial examples by translation-invariant attacks",
-CVPR 2019.
+"""TIM: Dong et al., "Evading defenses to transferable examples by translation-invariant attacks", CVPR 2019.
 
 MIM whose gradient is first convolved, channel by channel, with a Gaussian kernel: to first order the mean gradient over
 shifted images, at the cost of one. Smooth perturbations transfer; against the model itself they are weaker, and on

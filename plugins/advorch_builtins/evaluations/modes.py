@@ -8,7 +8,7 @@ from torch import Tensor
 from advorch.api import ErrorClass, StageFailed
 from advorch.kit.data import Data
 from advorch.kit.evaluation import figures
-from advorch.kit.evaluation.findings import Findings, Table
+from advorch.kit.evaluation.findings import Findings, Look, Table
 from advorch.kit.evaluation.mixtures import Coverage, Mixture, coverage, mixture_of, nearest, wasserstein
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations.catalog import ModesParams
@@ -60,14 +60,16 @@ def _transport(samples: Tensor, data: Tensor, most: int) -> tuple[int, float, fl
 def _summary(found: Coverage, distance: float, floor: float) -> Table:
     columns = ("modes", "of", "high quality", "KL to uniform", "W1", "W1 floor")
     row = (found.modes, found.of, found.quality, found.divergence, distance, floor)
-    return Table(columns, (row,), "The floor is the same distance between two halves of the data.")
+    caption = "The floor is the same distance between two halves of the data."
+    return Table(columns, (row,), caption, Look(shares=frozenset({"high quality"})))
 
 
 def _by_mode(found: Coverage, subject: Subject) -> Table:
     total = sum(found.counts)
     names = [subject.data.classes[label] for label in _mixture(subject).classes]
     shares = [count / total if total else None for count in found.counts]
-    return Table(("mode", "high-quality samples", "share"), tuple(zip(names, found.counts, shares, strict=True)))
+    rows = tuple(zip(names, found.counts, shares, strict=True))
+    return Table(("mode", "high-quality samples", "share"), rows, look=Look(shares=frozenset({"share"})))
 
 
 def _figures(subject: Subject) -> dict[str, bytes]:
@@ -79,7 +81,7 @@ def _figures(subject: Subject) -> dict[str, bytes]:
 
 def _notes(count: int, found: Coverage, floor: float) -> list[str]:
     notes = [
-        f"Wasserstein distances are of {count} against {count} samples; compare them with the floor ({floor:.4f})."
+        f"Wasserstein distances are of {count:,} against {count:,} samples; compare them with the floor ({floor:.4f})."
     ]
     if found.divergence is None:
         notes.append("No sample is of high quality, so their histogram has no divergence.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advorch.api import ErrorClass, StageFailed
+from advorch.api import Budget, ErrorClass, StageFailed
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.data import Data
 from advorch.kit.evaluation.statistics import Proportion, by_class, proportion, worst_case
@@ -27,6 +27,7 @@ class Duel:
     predicted: Tensor
     withstood: Tensor
     inside: Tensor
+    legal: Tensor
     distance: Tensor
 
     @property
@@ -45,8 +46,11 @@ class Duel:
 
     @property
     def outside(self) -> int:
-        """Samples that break the ball or the box; none of them counts as fooled."""
-        return int((self.covered & ~self.inside).sum())
+        """Samples that break the ball or the box; none of them counts as fooled.
+
+        An attack with a minimal budget breaks nothing where it needs more than epsilon: it has not fooled there.
+        """
+        return int((self.covered & ~self.legal).sum())
 
     @property
     def agreement(self) -> Proportion:
@@ -135,9 +139,12 @@ def _judge_set(subject: Subject, batch: Data, item: SubjectSet) -> dict[str, Ten
     tried = position >= 0
     changed, clean = item.samples.adversarial[position[tried]].to(batch.x), batch.x[tried.to(batch.x.device)]
     ball = ThreatSet.around(clean, item.norm, item.epsilon, box=subject.data.box)
+    free = item.samples.budget is Budget.MINIMAL
+    whole = ThreatSet.around(clean, item.norm, torch.inf, box=subject.data.box) if free else ball
     rows = {
         "position": position,
         "inside": _spread(ball.contains(changed), tried, False),
+        "legal": _spread(whole.contains(changed), tried, False),
         "distance": _spread(ball.distance(changed).double(), tried, 0.0),
     }
     for place, model in enumerate(subject.models):
@@ -169,11 +176,8 @@ def _standing(subject: Subject, rows: Mapping[str, Tensor], place: int) -> Stand
 
 def _duel(subject: Subject, rows: Mapping[str, Tensor], place: int, number: int) -> Duel:
     item, y, clean = subject.adversarials[number], subject.data.y, rows[f"clean/{place}"]
-    position, inside, predicted = (
-        rows[f"position/{number}"],
-        rows[f"inside/{number}"],
-        rows[f"predicted/{place}/{number}"],
-    )
+    position, inside = rows[f"position/{number}"], rows[f"inside/{number}"]
+    predicted = rows[f"predicted/{place}/{number}"]
     return Duel(
         set=item,
         own=item.made_for(subject.models[place]),
@@ -181,6 +185,7 @@ def _duel(subject: Subject, rows: Mapping[str, Tensor], place: int, number: int)
         predicted=predicted,
         withstood=(position >= 0) & (clean == y) & ((predicted == y) | ~inside),
         inside=inside,
+        legal=rows[f"legal/{number}"],
         distance=rows[f"distance/{number}"],
     )
 

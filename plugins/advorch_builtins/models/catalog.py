@@ -1,5 +1,6 @@
 """Architectures by name: parameters are told here, nothing heavy is imported."""
 
+import errno
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,7 +164,7 @@ def _source_files(target: str) -> list[Path]:
     top = target.partition(":")[0].partition(".")[0]
     found = importlib.util.find_spec(top)
     if found is None or not (found.origin or found.submodule_search_locations):
-        return [Path(f"{top}.py")]  # told as the file that cannot be read
+        raise FileNotFoundError(errno.ENOENT, f"no module called '{top}' can be imported")
     if found.submodule_search_locations:
         return sorted(path for folder in found.submodule_search_locations for path in Path(folder).rglob("*.py"))
     return [Path(str(found.origin))]

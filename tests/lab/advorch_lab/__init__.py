@@ -28,7 +28,7 @@ class WalkParams(Params):
     start: float = 0.0
     pause: Annotated[float, Field(description="seconds a step")] = 0.0
     diary: Annotated[str, Field(description="a file that gets a line for every step computed")] = ""
-    trouble: Literal["none", "user", "oom", "nan", "lost", "hang", "interrupt"] = "none"
+    trouble: Literal["none", "user", "oom", "nan", "lost", "hang", "exit"] = "none"
     at: int = 2
     once: Annotated[str, Field(description="trouble only while this file is missing, and then made")] = ""
 

@@ -99,7 +99,10 @@ def test_rows_metrics_and_artifact_agree(context: Context, trained: nn.Module, h
         "clean_accuracy": right / 40,
         "robust_accuracy": int(robust.sum()) / 40,
         "success_rate": (right - int(robust.sum())) / right,
+        "found_rate": (right - int(robust.sum())) / right,
         "mean_distance": pytest.approx(float(rows["distance"][rows["success"]].mean())),
+        "median_distance": pytest.approx(float(rows["distance"][rows["success"]].quantile(0.5))),
+        "relative_distance": pytest.approx(float((rows["distance"] / x.abs().amax(1))[rows["success"]].mean())),
         "violations": 0.0,
     }
     assert catalog.PGD.metrics <= set(outcome.metrics)

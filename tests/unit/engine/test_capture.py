@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 
 import pytest
 
@@ -29,3 +30,20 @@ def test_streams_come_back_after_an_error() -> None:
     with pytest.raises(ValueError, match="no"), captured(lambda line: None):
         raise ValueError("no")
     assert (sys.stdout, sys.stderr, list(logging.getLogger().handlers)) == before
+
+
+def test_threads_of_a_stage_lose_no_line() -> None:
+    lines: list[str] = []
+
+    def chat(name: int) -> None:
+        for number in range(50):
+            print(f"{name} {number}")
+
+    with captured(lines.append):
+        threads = [threading.Thread(target=chat, args=(name,)) for name in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    spoken = " ".join(lines).split()
+    assert len(spoken) == 2 * 4 * 50

@@ -1,5 +1,6 @@
 """How a gang is launched, with a trainer that only listens."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +31,19 @@ class ListeningTrainer:
         return SimpleNamespace(return_value=Produced(outputs={}))
 
 
+class Hires:
+    """Workers of no kind."""
+
+    def hire(self, hold: Hold) -> object:
+        return object()
+
+    def fire(self, handle: object) -> None:
+        """Nothing to end."""
+
+    def is_alive(self, handle: object) -> bool:
+        return True
+
+
 class SilentMailbox:
     """An actor handle whose mailbox is empty."""
 
@@ -38,20 +52,20 @@ class SilentMailbox:
 
 
 @pytest.fixture
-def crew(monkeypatch: pytest.MonkeyPatch) -> Any:
+def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(ray.train.torch, "TorchTrainer", ListeningTrainer)
     monkeypatch.setattr(ray, "get", lambda value: value)
     monkeypatch.setattr(ListeningTrainer, "error", None)
 
     def make(gpus: float, workers: int = 2) -> Crew:
         task = Task(
-            run="r", cell="c", component="train/x", params={}, inputs={}, key="k" * 64, seed=1, store="/nowhere",
+            run="r", cell="c", component="train/x", params={}, inputs={}, key="k" * 64, seed=1, store=str(tmp_path),
             plugins={}, cpus=1, gpus=gpus, workers=workers,
         )  # fmt: skip
         control = SimpleNamespace(
             channel=PostingChannel(lambda message: None), stopping=lambda: False, overdue=lambda: False
         )
-        pool = Pool(lambda hold: object(), lambda handle: None, Hold(4, 4))
+        pool = Pool(Hires(), Hold(4, 4))
         return Crew(pool, SilentMailbox(), task, control)  # type: ignore[arg-type]
 
     return make

@@ -15,12 +15,19 @@ class Hires:
     def __init__(self) -> None:
         self.numbers = itertools.count()
         self.fired: list[object] = []
+        self.dead: list[object] = []
 
     def hire(self, hold: Hold) -> object:
         return f"{hold.cpu:g} cpu #{next(self.numbers)}"
 
+    def fire(self, handle: object) -> None:
+        self.fired.append(handle)
+
+    def is_alive(self, handle: object) -> bool:
+        return handle not in self.dead
+
     def pool(self, cpu: float, gpu: float = 0) -> Pool:
-        return Pool(self.hire, self.fired.append, Hold(cpu, gpu, memory=10))
+        return Pool(self, Hold(cpu, gpu, memory=10))
 
 
 @pytest.fixture
@@ -106,3 +113,11 @@ def test_memory_is_counted_too(hires: Hires) -> None:
     pool = hires.pool(8)
     assert pool.lend_spare(Hold(1, 0, memory=6)) is not None
     assert pool.lend_spare(Hold(1, 0, memory=6)) is None
+
+
+def test_a_worker_that_died_while_idle_is_not_lent_again(hires: Hires) -> None:
+    pool = hires.pool(1)
+    first = lent(pool, Hold(1, 0))
+    pool.give_back(first)
+    hires.dead.append(first.handle)
+    assert lent(pool, Hold(1, 0)) is not first

@@ -137,4 +137,5 @@ def test_the_code_of_the_architecture_counts(tmp_path: Path, monkeypatch: pytest
 
     assert names("lone_net:Net") == ["lone_net.py"]
     assert names("net_pack.deep.blocks:Net") == ["__init__.py", "__init__.py", "blocks.py"]
-    assert names("nowhere.to.be:Net") == ["nowhere.py"], "what cannot be found is told as a file that cannot be read"
+    with pytest.raises(FileNotFoundError, match="no module called 'nowhere' can be imported"):
+        names("nowhere.to.be:Net")

@@ -1,0 +1,44 @@
+"""VAT's direction: Miyato et al., "Virtual adversarial training", IEEE TPAMI 2019.
+
+d <- grad_r KL(p(x) || p(x + r)) at r = xi d / ||d||_2, from a normal draw: the power method on the curvature of the
+divergence, which has no slope at x. The step is epsilon d / ||d||_2, or epsilon sign(d) in linf; of d and -d, equal in
+second order, the one that changes more. No label is asked for, so that it fools fewer than an attack that has one.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from advorch.api import Norm
+from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.filters import over_l2
+from advorch.kit.attack.rows import per_sample
+from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.victim import Victim
+from advorch_builtins.attacks.catalog_fixed import VatParams
+
+
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: VatParams, rng: Draws) -> Tensor:
+    """The steeper of the two ends of the virtual adversarial direction."""
+    ball = victim.ball(x)
+    divergence = partial(_divergence, clean=victim.value(x, y).logits)
+    direction = over_l2(ball.masked(rng.fork("start").normal(x.shape[1:], like=x)))
+    for _ in range(params.steps):
+        steepest = victim.value_and_gradient(x + params.xi * direction, y, divergence).gradient
+        found = over_l2(ball.masked(steepest))
+        direction = torch.where(per_sample(found.flatten(1).any(1), x), found, direction)
+    end, other = _end(ball, direction), _end(ball, -direction)
+    further = victim.value(end, y, divergence).value >= victim.value(other, y, divergence).value
+    return torch.where(per_sample(further, x), end, other)
+
+
+def _end(ball: ThreatSet, direction: Tensor) -> Tensor:
+    way = direction.sign() if ball.norm is Norm.LINF else direction
+    return ball.project(ball.x + way * per_sample(ball.epsilon, way))
+
+
+def _divergence(logits: Tensor, y: Tensor, *, clean: Tensor) -> Tensor:
+    """KL(p(x) || p(z)), whose gradient is p(z) - p(x) at the logits."""
+    before = clean.log_softmax(1)
+    return (before.exp() * (before - logits.log_softmax(1))).sum(1)
