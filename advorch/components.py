@@ -165,6 +165,7 @@ def _joined(name: str, own: type[P], host: type[Params]) -> type[P]:
     apart = not issubclass(own, host) and not issubclass(host, own)
     bases: tuple[Any, ...] = (own, host) if apart else (own if issubclass(own, host) else host,)
     joined: type[P] = create_model(name, __base__=bases, __module__=own.__module__)
+    joined.model_rebuild()  # here, where one thread plans, not at the first use in one of many
     return joined
 
 

@@ -23,7 +23,13 @@ class Params(BaseModel):
     """Frozen, strict, and without unknown fields; `8/255` is a number where a number is expected."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True, allow_inf_nan=False, validate_default=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        defer_build=True,  # of the many classes that the plugins bring, a pipeline uses a few
     )
 
     @classmethod

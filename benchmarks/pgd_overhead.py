@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,9 +49,11 @@ def bare(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return z
 
 
-def attack(norm: Norm, finish: Finish) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+def attack(
+    norm: Norm, finish: Finish, precision: Literal["fp32", "bf16"] = "fp32"
+) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     """The built-in, as a stage or a training step runs it."""
-    params = PgdParams(steps=STEPS, random_start=False)
+    params = PgdParams(steps=STEPS, random_start=False, precision=precision)
 
     def call(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         victim = Victim(module, box=(0.0, 1.0), norm=norm, epsilon=EPSILON, finish=finish)
@@ -83,7 +86,8 @@ def main() -> None:
     with torch.no_grad():
         y = module(x).argmax(1)
     contestants = {
-        "linf, evaluation (41 forwards, all judged)": attack(Norm.LINF, Finish.FOOLED),
+        "linf, evaluation (all judged, FGSM tried in the end)": attack(Norm.LINF, Finish.FOOLED),
+        "linf, evaluation, search in bf16": attack(Norm.LINF, Finish.FOOLED, "bf16"),
         "linf, training (40 forwards)": attack(Norm.LINF, Finish.LAST),
         "l2, training": attack(Norm.L2, Finish.LAST),
         "l1, training": attack(Norm.L1, Finish.LAST),

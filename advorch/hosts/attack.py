@@ -114,9 +114,7 @@ class AttackJob:
         goal = draw_targets(self._draws(samples.ids), samples.y, len(samples.classes)) if targeted else samples.y
         found = found_by(self._attack.threat.budget, samples, goal, targeted=targeted)
         return (
-            shares(samples)
-            | distances(samples, self._data.x, self._settings.norm, found)
-            | self._violations(samples)
+            shares(samples) | distances(samples, self._data.x, self._settings.norm, found) | self._violations(samples)
         )
 
     def _violations(self, samples: AdversarialSet) -> dict[str, float]:

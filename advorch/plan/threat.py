@@ -40,6 +40,7 @@ class ThreatCheck:
         for path, item in checked.everything():
             if isinstance(item.component, Attack) and isinstance(item.model, ThreatSettings):
                 _check_claims(item.component, item.model, path, report)
+                _check_place(item.component, path, report)
                 _check_access(item.component, self._models[cell.address], path, report)
                 _check_scale(item.model, self._boxes[cell.address], path, report)
 
@@ -93,6 +94,14 @@ def _check_claims(attack: Attack[Any], threat: ThreatSettings, path: Path, repor
         message = f"{attack.id} has no {wanted} form"
         hint = f"set targeted: {'false' if threat.targeted else 'true'}"
         report("E313", Complaint((*path, "targeted"), message, hint))
+
+
+def _check_place(attack: Attack[Any], path: Path, report: Report) -> None:
+    """An attack inside another component has no ports of its own."""
+    if attack.surrogates and path:
+        message = f"{attack.id} works on surrogates, and nothing can be connected to it here"
+        hint = "use it as a stage of its own, with `in: {surrogates: [...]}`"
+        report("E314", Complaint(path, message, hint, on_component=True))
 
 
 def _check_model_given(cell: Cell, checked: Checked, report: Report) -> None:

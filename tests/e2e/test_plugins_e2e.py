@@ -283,7 +283,9 @@ def test_code_of_the_kit_and_of_a_nested_attack_is_in_the_keys(tmp_path: Path) -
             work.write_text(before)
 
     assert planned_after("advorch_builtins/attacks/pgd.py") == {"plain": "cached", "robust": "run", "hit": "deferred"}
-    assert planned_after("advorch_builtins/attacks/sign_noise.py") == dict.fromkeys(("plain", "robust", "hit"), "cached")
+    assert planned_after("advorch_builtins/attacks/sign_noise.py") == dict.fromkeys(
+        ("plain", "robust", "hit"), "cached"
+    )
     everything = {"plain": "run", "robust": "run", "hit": "deferred"}
     assert planned_after("advorch/kit/attack/projection.py") == everything
     assert planned_after("advorch/kit/data.py") == everything

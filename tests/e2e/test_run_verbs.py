@@ -254,3 +254,15 @@ def test_data_goes_to_stdout_alone(ask: Command, asked: tuple[str, ...], form: s
     found = json.loads(answer.out) if form == "json" else [json.loads(line) for line in answer.out.splitlines()]
     assert isinstance(found, list)
     assert "{" not in answer.err
+
+
+@pytest.mark.ray
+def test_a_run_whose_cluster_is_not_there_has_ended_and_says_so(ask: Command) -> None:
+    asked = ("pipeline", "run", "verbs.yaml", "-S", "address=127.0.0.1:9", "--force", "plain", "--only", "plain")
+    answer = ask(*asked)
+    assert (answer.code, answer.out) == (8, "")
+    assert "cannot reach 127.0.0.1:9" in answer.err
+    newest = rows(ask("run", "list", "-o", "json"))[0]
+    assert (newest["state"], newest["exit_code"]) == ("failed", 8)
+    assert ask("run", "logs", "-f", newest["run"]).code == 8
+    ask("run", "rm", newest["run"])

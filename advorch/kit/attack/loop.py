@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from advorch.kit.attack.best import Best
+from advorch.kit.attack.climb import climb, climb_in_bfloat16
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.recipe import Estimator, Recipe, Walk, exact_slope
-from advorch.kit.attack.victim import Finish, Slope, Victim
-
-_PATIENCE = 5  # steps between two looks at who is fooled on a device where looking means waiting
+from advorch.kit.attack.victim import Finish, Victim
 
 
 def ascend(victim: Victim, x: Tensor, y: Tensor, recipe: Recipe, rng: Draws) -> Tensor:
@@ -59,33 +58,9 @@ def search(victim: Victim, x: Tensor, y: Tensor, recipes: Sequence[Recipe], rng:
         if not len(standing):
             break
         walk = Walk.begin(victim.take(standing), x[standing], y[standing], recipe, rng.fork(restart).take(standing))
-        best = best.put(standing, _climb(walk, recipe, best.take(standing)))
+        ascent = climb_in_bfloat16 if recipe.bfloat16 and x.dtype == torch.float32 else climb
+        best = best.put(standing, ascent(walk, recipe, best.take(standing)))
     return best.z
-
-
-def _climb(walk: Walk, recipe: Recipe, best: Best) -> Best:
-    """One ascent in which every point is judged, the last one too; who is fooled leaves, and changes nobody else."""
-    rows, own = torch.arange(len(walk.z), device=walk.z.device), best
-    for number in range(recipe.steps):
-        slope = recipe.survey(walk, recipe)
-        fooled = walk.victim.judge(slope.logits, walk.y)
-        own = own.after(walk.z, slope.value, fooled) if number else own.after_start(walk.z, slope.value, fooled)
-        if _worth_a_look(number, walk.z):
-            staying = own.standing()
-            if len(staying) < len(rows):
-                best = best.put(rows, own)
-                rows, own, walk = rows[staying], own.take(staying), walk.take(staying)
-                slope = Slope(*(column[staying] for column in slope))
-            if not len(rows):
-                return best
-        walk.advance(recipe, number, slope)
-    last = walk.height(recipe)
-    own = own.after(walk.z, last.value, walk.victim.judge(last.logits, walk.y))
-    return best.put(rows, own)
-
-
-def _worth_a_look(number: int, z: Tensor) -> bool:
-    return z.device.type == "cpu" or number % _PATIENCE == 0
 
 
 __all__ = ["Estimator", "Recipe", "ascend", "exact_slope", "follow", "harden", "relay", "search"]

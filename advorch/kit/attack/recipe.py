@@ -42,7 +42,8 @@ class Recipe:
 
     `slope` estimates a gradient at a point, `survey` chooses the point; `aim` makes an objective of what a walk knows
     of its samples; `approach` goes on from the start before the first step counts; `advance` turns direction and
-    length into the next point.
+    length into the next point. A `cyclic` attack remembers nothing, so that whoever comes back to a point goes round;
+    `bfloat16` is for the search alone.
     """
 
     steps: int
@@ -56,6 +57,8 @@ class Recipe:
     approach: "Approach | None" = None
     survey: Survey = where_it_stands
     advance: Advance = projected
+    cyclic: bool = False
+    bfloat16: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

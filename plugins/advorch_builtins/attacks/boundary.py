@@ -7,7 +7,7 @@ adapts its own delta, so that half of its sphere steps fool, and its own epsilon
 needs labels alone and many of them: thousands of queries, and more the more numbers a sample has.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -62,9 +62,15 @@ class _Walk:
         )
 
     def take(self, index: Tensor) -> "_Walk":
-        own = {field.name: getattr(self, field.name) for field in fields(self)}
         return _Walk(
-            **{name: part[index] if isinstance(part, Tensor) else part.take(index) for name, part in own.items()}
+            victim=self.victim.take(index),
+            y=self.y[index],
+            space=self.space.take(index),
+            z=self.z[index],
+            sphere=self.sphere[index],
+            inward=self.inward[index],
+            steps=self.steps[index],
+            looks=self.looks[index],
         )
 
     def run(self, steps: int, rng: Draws) -> Tensor:

@@ -1,6 +1,6 @@
 """The attacks that ship with advorch, described; each is implemented in the file of its name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,9 @@ class PgdParams(Params):
     restarts: Annotated[Count, Field(description="ascents for a sample that withstands")] = 1
     random_start: Annotated[bool, Field(description="begin anywhere in the ball instead of at the sample")] = True
     top: Annotated[Share, Field(description="in l1: the share of the numbers that one step moves")] = 0.01
+    precision: Annotated[
+        Literal["fp32", "bf16"], Field(description="of the search; what it finds is judged in fp32 either way")
+    ] = "fp32"
 
 
 class UniformNoiseParams(Params):

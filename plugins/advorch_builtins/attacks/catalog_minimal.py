@@ -143,9 +143,7 @@ DDN = Attack(
     summary="smallest l2 perturbation: direction by gradient, radius by success",
     params=DdnParams,
     load=_ddn,
-    threat=ThreatModel(
-        access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL
-    ),
+    threat=ThreatModel(access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL),
 )
 
 FMN = Attack(
@@ -161,9 +159,7 @@ CW = Attack(
     summary="smallest l2 perturbation by Adam in tanh space, the constant searched for each sample",
     params=CwParams,
     load=_cw,
-    threat=ThreatModel(
-        access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL
-    ),
+    threat=ThreatModel(access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL),
 )
 
 LBFGS = Attack(
@@ -171,9 +167,7 @@ LBFGS = Attack(
     summary="smallest l2 perturbation by box-constrained L-BFGS, the constant searched for each sample",
     params=LbfgsParams,
     load=_lbfgs,
-    threat=ThreatModel(
-        access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL
-    ),
+    threat=ThreatModel(access=Access.GRADIENTS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL),
 )
 
 FAB = Attack(

@@ -65,7 +65,12 @@ def _minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor, params: Cw
         confidence=params.confidence,
     )
     still = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    memory = {"w": space.coordinate(x), "c": constant, "stalled": still, "checked": torch.full_like(constant, torch.inf)}
+    memory = {
+        "w": space.coordinate(x),
+        "c": constant,
+        "stalled": still,
+        "checked": torch.full_like(constant, torch.inf),
+    }
     return shrink(victim, x, y, recipe, objective=margin, memory=memory | _adam_memory(x))
 
 
@@ -90,7 +95,7 @@ class _Space(NamedTuple):
 
 
 def _rates(walk: Walk, seen: Slope, space: _Space, params: CwParams) -> Tensor:
-    """Adam moves every number by its rate: for samples next to a boundary so little that it takes some steps to cross."""
+    """Adam moves every number by its rate: next to a boundary by so little that crossing it takes some steps."""
     distance = seen.value.abs() / euclidean(walk.ball.masked(seen.gradient)).clamp(min=1e-12)
     crossing = distance / ((space.half or 1) * walk.ball.free().sqrt())
     return (crossing * _CROSSINGS / params.steps).clamp(max=params.lr)

@@ -15,8 +15,8 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.hyperplane import dual_length, nearest_lead
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.rows import per_sample
-from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink
-from advorch.kit.attack.victim import Victim
+from advorch.kit.attack.shrink import Shrink, Walk, height_of, outcome, shrink
+from advorch.kit.attack.victim import Height, Victim
 from advorch_builtins.attacks.catalog_minimal import DeepFoolParams
 
 _HAIR = 1e-7  # where the point is on the boundary already, the overshoot of nothing is nothing
@@ -25,12 +25,13 @@ _HAIR = 1e-7  # where the point is on the boundary already, the overshoot of not
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: Draws) -> Tensor:
     """Over the nearest linearised boundary, again and again."""
 
-    def move(walk: Walk, seen: ClassLook) -> Tensor:
-        step = torch.where(per_sample(walk.fooled, walk.z), 0, _onto_nearest(victim.norm, seen))
+    def move(walk: Walk, seen: Height) -> Tensor:
+        step = _onto_nearest(victim.norm, ClassLook.at(walk))
+        step = torch.where(per_sample(walk.fooled, step), 0, step)
         walk.memory["step"] = walk.memory["step"] + step
         return walk.ball.project(walk.ball.x + (1 + params.overshoot) * walk.memory["step"])
 
-    recipe = Shrink(steps=params.steps, look=ClassLook.at, move=move, done=lambda walk: walk.nearest.fooled)
+    recipe = Shrink(steps=params.steps, look=height_of(margin), move=move, done=lambda walk: walk.nearest.fooled)
     memory = {"classes": runners_up(victim, x, y, params.classes), "step": torch.zeros_like(x)}
     return outcome(victim, x, shrink(victim, x, y, recipe, objective=margin, memory=memory))
 

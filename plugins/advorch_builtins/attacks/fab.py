@@ -26,11 +26,11 @@ _SHARE_OF_CLEAN = 0.1
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: FabParams, rng: Draws) -> Tensor:
     """Against the nearest boundary of all that are looked at."""
     memory = {} if victim.targeted else {"classes": runners_up(victim, x, y, params.classes)}
-    return outcome(victim, x, approach(victim, x, y, params, rng, Nearest.nothing(x), memory))
+    return outcome(victim, x, approach(victim, x, y, params, rng, best=Nearest.nothing(x), memory=memory))
 
 
 def approach(  # noqa: PLR0913 - what is known already, and the classes, differ between the two forms
-    victim: Victim, x: Tensor, y: Tensor, params: FabSettings, rng: Draws, best: Nearest, memory: Memory
+    victim: Victim, x: Tensor, y: Tensor, params: FabSettings, rng: Draws, *, best: Nearest, memory: Memory
 ) -> Nearest:
     """One search from the sample, and one from a random point nearby for each further restart."""
 

@@ -19,5 +19,5 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: FabTParams, rng: Draws
     """Against one boundary after the other; who has been fooled within a fixed epsilon leaves."""
     best = Nearest.nothing(x)
     for rank, classes in enumerate(runners_up(victim, x, y, params.targets + 1).T):
-        best = approach(victim, x, y, params, rng.fork(rank), best, {"classes": classes[:, None]})
+        best = approach(victim, x, y, params, rng.fork(rank), best=best, memory={"classes": classes[:, None]})
     return outcome(victim, x, best)

@@ -2,9 +2,9 @@
 
 min_z ||z - x||^2 + c J(z) inside the box, by box-constrained L-BFGS, for the smallest c that fools: a line search on c
 for each sample. J is the cross-entropy of the target; without a target it is that of the best other class against the
-label alone, which, unlike the negated loss of the label, is bounded and points at one boundary. Value and gradient come from one call: the well-known batched version negates
-only one of them. All samples are solved at once, each with its own history and step. It fails, slowly, where J is
-flat: on overconfident models use `cw` or `ddn`.
+label alone, which, unlike the negated loss of the label, is bounded and points at one boundary. Value and gradient
+come from one call: the well-known batched version negates only one of them. All samples are solved at once, each with
+its own history and step. It fails, slowly, where J is flat: on overconfident models use `cw` or `ddn`.
 """
 
 from torch import Tensor
@@ -47,8 +47,6 @@ def _minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor, steps: int
         slope = 2 * step - per_sample(c, step).to(step.dtype) * seen.gradient
         return next_trial(walk.memory, walk.ball, walk.z, height, slope)
 
-    recipe = Shrink(
-        steps=steps, look=slope_of(objective), move=move, done=lambda walk: walk.memory["settled"]
-    )
+    recipe = Shrink(steps=steps, look=slope_of(objective), move=move, done=lambda walk: walk.memory["settled"])
     memory = fresh(x, _CURVATURE) | {"c": constant}
     return shrink(victim, x, y, recipe, objective=objective, memory=memory)

@@ -2,8 +2,9 @@
 
 z <- project(z + alpha d(grad J(z, y))), from a uniform start, with restarts. d is the sign in linf, the normalised
 gradient in l2, and in l1 the signs of the strongest numbers that can still move (Tramer and Boneh, NeurIPS 2019).
-Whoever withstands all ascents is tried with the one step of FGSM, so that more work never finds less. It fails where
-the loss is flat or masked: compare it with another loss, and with noise.
+Whoever withstands all ascents is tried with the one step of FGSM, so that more work never finds less. Who comes back to
+a point of its own has nothing more to find (arXiv 2503.19347), and leaves. It fails where the loss is flat or masked:
+compare it with another loss, and with noise.
 """
 
 from torch import Tensor
@@ -32,4 +33,6 @@ def _ascent(norm: Norm, params: PgdParams) -> Recipe:
         direction=directions[norm],
         schedule=share_of_epsilon(2.5 / params.steps) if params.alpha is None else constant(params.alpha),
         start=at_random if params.random_start else at_clean,
+        cyclic=norm is Norm.LINF,
+        bfloat16=params.precision == "bf16",
     )

@@ -44,7 +44,7 @@ def _paint(params: SquareParams, ball: ThreatSet, best: Tensor, number: int, rng
     assert ball.upper is not None
     picture = Picture.of(best)
     if number:
-        inside = picture.window(share_at(number, params)).inside(rng)[:, None]
+        inside = picture.window(share_at(number, params)).inside(rng, like=best)[:, None]
         signs = rng.sign((picture.channels, 1, 1), like=best)
     else:
         inside = torch.ones((), dtype=torch.bool, device=best.device)
@@ -68,8 +68,8 @@ def _move_mass(params: SquareParams, ball: ThreatSet, best: Tensor, number: int,
 
 def _exchanged(step: Tensor, window: Window, epsilon: Tensor, rng: Draws) -> Tensor:
     """A bump added to what one window holds, paid by what another holds and what epsilon has left."""
-    corner = window.corner(rng)
-    gains, pays = window.covers(corner)[:, None], window.inside(rng)[:, None]
+    corner = window.corner(rng, like=step)
+    gains, pays = window.covers(corner)[:, None], window.inside(rng, like=step)[:, None]
     kept = torch.where(gains, step, 0)
     fresh = place(bump(window, rng, like=step), corner, window)[:, None] * rng.sign((step.shape[1], 1, 1), like=step)
     wanted = fresh + kept / (_length(kept) + _TINY)

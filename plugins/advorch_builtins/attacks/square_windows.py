@@ -48,21 +48,20 @@ class Window:
         rows, columns = max(self.height, 3) | 1, max(self.width, 3) | 1
         return Window(self.picture, min(rows, self.picture.height), min(columns, self.picture.width))
 
-    def corner(self, rng: Draws) -> tuple[Tensor, Tensor]:
-        """Its first row and column, drawn for each sample."""
-        return (
-            rng.integers((), 0, self.picture.height - self.height + 1),
-            rng.integers((), 0, self.picture.width - self.width + 1),
-        )
+    def corner(self, rng: Draws, *, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Its first row and column, drawn for each sample, on the device of `like`."""
+        top = rng.integers((), 0, self.picture.height - self.height + 1)
+        left = rng.integers((), 0, self.picture.width - self.width + 1)
+        return top.to(like.device), left.to(like.device)
 
     def covers(self, corner: tuple[Tensor, Tensor]) -> Tensor:
         """Which pixels of each sample it covers there."""
         rows, columns = self.offsets(corner)
         return _between(rows, self.height)[:, :, None] & _between(columns, self.width)[:, None, :]
 
-    def inside(self, rng: Draws) -> Tensor:
+    def inside(self, rng: Draws, *, like: Tensor) -> Tensor:
         """Which pixels it covers at a drawn place."""
-        return self.covers(self.corner(rng))
+        return self.covers(self.corner(rng, like=like))
 
     def offsets(self, corner: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Every row and column of the picture, counted from the window's first."""

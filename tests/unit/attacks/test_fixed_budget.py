@@ -144,7 +144,7 @@ def test_who_falls_to_fgsm_falls_to_pgd(norm: Norm) -> None:
 
 
 def test_the_last_resort_is_for_those_who_stand(trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
-    result = result_of("pgd", trained, *held_out, {"steps": 5})
+    result = result_of("pgd", trained, *held_out, {"steps": 5, "alpha": 0.003})
     assert result.forwards[result.success].min() <= 3
     assert result.forwards[result.clean_correct & ~result.success].eq(5 + 1 + 2).all()
     assert result.backwards.max() == 6

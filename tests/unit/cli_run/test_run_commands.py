@@ -226,7 +226,10 @@ def test_report_copies_what_the_store_has_and_links_it(home: Path, tmp_path: Pat
     made = tmp_path / "made"
     (made / "figures").mkdir(parents=True)
     (made / "report.html").write_text("<h1>robust?</h1>")
-    said = {"models": {"erm mlp": "gone"}, "headline": {"columns": ["model", "robust"], "rows": [[["erm mlp", ""], ["23%", "9 to 31"]]]}}
+    said = {
+        "models": {"erm mlp": "gone"},
+        "headline": {"columns": ["model", "robust"], "rows": [[["erm mlp", ""], ["23%", "9 to 31"]]]},
+    }
     (made / "findings.json").write_text(json.dumps(said))
     (made / "figures" / "curve.png").write_bytes(b"png")
     store = open_store(str(home / "store"))

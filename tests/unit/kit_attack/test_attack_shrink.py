@@ -97,7 +97,7 @@ def test_under_a_fixed_budget_the_same_search_stays_in_the_ball_and_leaves_early
     module, x, y = linear
     free = run_attack(marching, linear_victim(module, budget=Budget.MINIMAL), x, y, Params(), draws(x))
     held = run_attack(marching, linear_victim(module), x, y, Params(), draws(x))
-    assert torch.equal(free.success, held.success)
+    assert held.success[free.success].all()
     assert (held.distance <= 0.11 * (1 + 1e-6)).all()
     assert (held.distance > 0).all()
     assert (held.backwards < 20)[held.success].all()

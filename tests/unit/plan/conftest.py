@@ -125,6 +125,7 @@ COMPONENTS: tuple[AnyComponent, ...] = (
     attack("square", access=Access.SCORES, norms=frozenset({Norm.LINF})),
     attack("noise", access=Access.NOTHING),
     attack("patch", PatchParams),
+    replace(attack("transfer", access=Access.NOTHING), surrogates=True),
     Generator(name="gan", summary="", params=NoParams, load=_nothing),
     Evaluation(
         name="report",

@@ -71,6 +71,21 @@ def test_the_attack_inside_a_defence_sees_the_model_of_the_defence(world):
     assert "attack: {uses" in problem.place.text
 
 
+def test_an_attack_that_needs_surrogates_is_a_stage_of_its_own(world):
+    hit = attack("transfer", "epsilon: 0.1").replace("data: toy.test}", "data: toy.test, surrogates: [plain.model]}")
+    assert len(world.plan(DATA + TRAIN + hit).cells) == 2
+    problem = world.problem(DATA + TRAIN + attack("transfer", "epsilon: 0.1"))
+    assert "surrogates" in problem.message
+    defence = (
+        "  robust:\n    uses: defend/trades\n    in: {data: toy.train}\n    with:\n"
+        "      model: {uses: mlp}\n"
+        "      attack: {uses: transfer, with: {epsilon: 0.1}}\n"
+    )
+    problem = world.problem(DATA + defence)
+    assert problem.code == "E314"
+    assert "nothing can be connected to it here" in problem.message
+
+
 def test_nested_attacks_are_checked_in_lists_and_maps(world):
     defence = (
         "  robust:\n    uses: defend/ensemble\n    in: {data: toy.train}\n    with:\n"
