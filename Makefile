@@ -4,13 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup quickstart test test-full check format clean
+.PHONY: help setup quickstart test test-full check format docs clean
 
 help:
 	@echo "make quickstart   set up and run the main job"
 	@echo "make test         set up, check the style and pass the tests (under 30 minutes on 2 cores)"
 	@echo "make test-full    the long tests too"
 	@echo "make check        ruff, mypy, import contracts"
+	@echo "make docs         write docs/yaml.md anew, after a change of keys or components"
 
 setup: $(STAMP)
 
@@ -38,6 +39,9 @@ test-full: check
 format: setup
 	$(BIN)/ruff format advorch plugins tests benchmarks
 	$(BIN)/ruff check --fix advorch plugins tests benchmarks
+
+docs: setup
+	$(BIN)/python -m advorch.cli.reference > docs/yaml.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -68,7 +68,7 @@ def _l1_step(gain: Tensor, room: Tensor, gap: Tensor) -> Tensor:
 
 
 def _level(weight: Tensor, end: Tensor, gap: Tensor) -> Tensor:
-    """The smallest level with `sum(weight * min(level, end)) >= gap`, else the largest end: exact, by sorting the ends."""
+    """The smallest level with `sum(weight * min(level, end)) >= gap`, else the largest end; exact, by sorting."""
     ends, order = end.sort(dim=1)
     weights = weight.gather(1, order)
     full = (weights * ends).cumsum(1) - weights * ends

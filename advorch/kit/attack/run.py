@@ -20,7 +20,7 @@ class AttackResult:
     """One row a sample. `target` is the label that a targeted attack aimed at, else the true one.
 
     Success is a sample that was right before and has reached the goal now, within epsilon; who was wrong already is not
-    attacked. With a minimal budget an adversarial may lie further away than epsilon: no success, and `distance` says so.
+    attacked. With a minimal budget an adversarial may lie beyond epsilon: no success, and `distance` says how far.
     """
 
     adversarial: Tensor

@@ -1,5 +1,6 @@
 """The smallest epsilon at which a fixed-budget attack fools each sample."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -29,38 +30,39 @@ def smallest_epsilon(  # noqa: PLR0913 - an attack's own arguments, and how far 
 
     The point is the adversarial at that epsilon. Call it inside `untouched`, for samples that the model gets right.
     """
+    attempts = _Attempts(perturb=perturb, victim=victim, x=x, y=y, params=params, rng=rng)
     high = torch.full((len(x),), largest * 2.0**-_DOUBLINGS, dtype=torch.float64, device=x.device)
     low, known = torch.zeros_like(high), Smallest(torch.full_like(high, torch.inf), x)
     for _ in range(_DOUBLINGS + 1):
-        rows = known.epsilon.isinf().nonzero().squeeze(1)
-        known = _tried(perturb, victim, x, y, params, rng, known, high, rows)
+        known = attempts.at(high, known.epsilon.isinf(), known)
         failed = known.epsilon.isinf()
         low, high = torch.where(failed, high, low), torch.where(failed, 2 * high, high)
-    rows = known.epsilon.isfinite().nonzero().squeeze(1)
     for _ in range(_HALVINGS):
         middle = (low + known.epsilon) / 2
-        known = _tried(perturb, victim, x, y, params, rng, known, middle, rows)
+        known = attempts.at(middle, known.epsilon.isfinite(), known)
         low = torch.where(known.epsilon > middle, middle, low)
     return known
 
 
-def _tried(  # noqa: PLR0913
-    perturb: AttackFn[Any],
-    victim: Victim,
-    x: Tensor,
-    y: Tensor,
-    params: Params,
-    rng: Draws,
-    known: Smallest,
-    epsilon: Tensor,
-    rows: Tensor,
-) -> Smallest:
-    """What is known after one more epsilon for some of the samples."""
-    if not len(rows):
-        return known
-    part = victim.resized(epsilon).take(rows)
-    z = perturb(part, x[rows], y[rows], params, rng.take(rows)).detach()
-    fooled = part.fooled(z, y[rows])
-    radius = torch.where(fooled, epsilon[rows], known.epsilon[rows])
-    point = torch.where(per_sample(fooled, z), z, known.z[rows])
-    return Smallest(known.epsilon.index_copy(0, rows, radius), known.z.index_copy(0, rows, point))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempts:
+    """One attack on the same samples, at one epsilon after the other."""
+
+    perturb: AttackFn[Any]
+    victim: Victim
+    x: Tensor
+    y: Tensor
+    params: Params
+    rng: Draws
+
+    def at(self, epsilon: Tensor, among: Tensor, known: Smallest) -> Smallest:
+        """What is known after one more epsilon for some of the samples."""
+        rows = among.nonzero().squeeze(1)
+        if not len(rows):
+            return known
+        part = self.victim.resized(epsilon).take(rows)
+        z = self.perturb(part, self.x[rows], self.y[rows], self.params, self.rng.take(rows)).detach()
+        fooled = part.fooled(z, self.y[rows])
+        radius = torch.where(fooled, epsilon[rows], known.epsilon[rows])
+        point = torch.where(per_sample(fooled, z), z, known.z[rows])
+        return Smallest(known.epsilon.index_copy(0, rows, radius), known.z.index_copy(0, rows, point))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from advorch.kit.attack import projection
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import AttackResult, run_attack
 from advorch.kit.attack.trials import Trials, keep_best
@@ -189,14 +190,15 @@ def test_any_shape_will_do(norm: Norm, shape: tuple[int, ...]) -> None:
 
 @BOTH
 def test_training_asks_everything_and_never_waits(
-    norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor]
+    norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(projection, "_host", lambda values: False)  # on a CPU the l2 projection may leave early
     x, y = held_out
     victim = victim_of(trained, norm, finish=Finish.LAST)
     with Waits() as waits:
         z = perturb(victim, x, y, SquareParams(queries=30), Draws(0, torch.arange(128)))
+    assert not waits.seen
     assert victim.usage(128).queries.eq(30).all()
-    assert waits.seen <= {"equal"} or norm is Norm.L2  # on a CPU the l2 projection may leave early
     assert (margin_of(trained, z, y) > margin_of(trained, x, y)).double().mean() > 0.95
 
 
@@ -237,7 +239,7 @@ def test_the_first_proposal_is_kept_whatever_it_is_worth() -> None:
 
     x = torch.full((3, 4), 0.5)
     result = run(Function(constant), x, torch.ones(3, dtype=torch.int64), Norm.LINF, queries=9)
-    assert (result.adversarial - x).abs().eq(0.1).all() or torch.allclose((result.adversarial - x).abs(), x * 0 + 0.1)
+    assert torch.allclose((result.adversarial - x).abs(), torch.full_like(x, 0.1))
     assert result.queries.eq(9).all()
 
 

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,7 +94,7 @@ def _nothing() -> Any:
     raise AssertionError("a plan never loads a component")
 
 
-def attack(name: str, params: type[Params] = NoParams, **threat: Any) -> AnyComponent:
+def attack(name: str, params: type[Params] = NoParams, **threat: Any) -> Attack[Any]:
     claims = {"access": Access.GRADIENTS, "norms": frozenset({Norm.LINF, Norm.L2})} | threat
     return Attack(name=name, summary="", params=params, load=_nothing, threat=ThreatModel(**claims))
 
