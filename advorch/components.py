@@ -7,10 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from pydantic import create_model
+from pydantic import PydanticUserError, create_model
 
 from advorch import settings
 from advorch.artifacts import ArtifactType, Input, Outcome
+from advorch.errors import PluginError
 from advorch.params import Params
 from advorch.threat import Access, ThreatModel
 
@@ -165,8 +166,17 @@ def _joined(name: str, own: type[P], host: type[Params]) -> type[P]:
     apart = not issubclass(own, host) and not issubclass(host, own)
     bases: tuple[Any, ...] = (own, host) if apart else (own if issubclass(own, host) else host,)
     joined: type[P] = create_model(name, __base__=bases, __module__=own.__module__)
-    joined.model_rebuild()  # here, where one thread plans, not at the first use in one of many
+    try:
+        joined.model_rebuild()  # here, where one thread plans, not at the first use in one of many
+    except (PydanticUserError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PluginError(
+            f"{own.__module__}: the parameters of '{name}' make no model: {reason}", hint=_HINT
+        ) from error
     return joined
+
+
+_HINT = "a mistake of the plugin: switch it off with --no-plugin, or see `advorch plugin check`"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,7 +64,7 @@ class Narrator:
 def finished(event: CellFinished) -> str:
     """How a cell ended, and with what."""
     words = [event.cell, event.status.value]
-    if event.status in (Status.DONE, Status.FAILED, Status.STOPPED):
+    if event.seconds and event.status in (Status.DONE, Status.FAILED, Status.STOPPED):
         words.append(f"in {duration(event.seconds)}")
     if event.error_class:
         words.append(f"({event.error_class})")

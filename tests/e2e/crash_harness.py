@@ -61,7 +61,9 @@ def main(pipeline: Path, step: int) -> None:
     _, calm = in_child(pipeline, Path("calm"))
     calm_diary = diary.read_text()
     operations = list(calm["operations"])  # type: ignore[call-overload]
-    print(json.dumps({"operations": operations, "diary": calm_diary.splitlines(), "outputs": calm["outputs"]}), flush=True)
+    print(
+        json.dumps({"operations": operations, "diary": calm_diary.splitlines(), "outputs": calm["outputs"]}), flush=True
+    )
     for fatal in range(1, len(operations) + 1, step):
         diary.unlink(missing_ok=True)
         home = Path(f"home-{fatal}")

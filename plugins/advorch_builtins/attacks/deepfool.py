@@ -2,8 +2,9 @@
 
 The boundary to class k, linearised, is |f_k - f_y| / ||grad f_k - grad f_y||_q away. Step onto the nearest one, look
 again, until x + (1 + overshoot) (r_1 + r_2 + ...) has another label: in l2 a step of |f| / ||w||^2 along w, in linf of
-|f| / ||w||_1 along its signs. On a linear model one step is exact, up to the overshoot. It stops at the first point
-that fools, so it stays above the minimum where boundaries bend; attacks that come back (DDN, FMN, FAB) go below.
+|f| / ||w||_1 along its signs, and the sum is cut to the box. On a linear model one step is exact, up to the overshoot.
+It stops at the first point that fools, so it stays above the minimum where boundaries bend; attacks that come back
+(DDN, FMN, FAB) go below. Where half of the numbers are at the edge of the box, it crawls: give it `steps`.
 """
 
 import torch
@@ -26,9 +27,8 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: D
     """Over the nearest linearised boundary, again and again."""
 
     def move(walk: Walk, seen: Height) -> Tensor:
-        step = _onto_nearest(victim.norm, ClassLook.at(walk))
-        step = torch.where(per_sample(walk.fooled, step), 0, step)
-        walk.memory["step"] = walk.memory["step"] + step
+        step = _onto_nearest(walk, ClassLook.at(walk))
+        walk.memory["step"] = walk.memory["step"] + torch.where(per_sample(walk.fooled, step), 0, step)
         return walk.ball.project(walk.ball.x + (1 + params.overshoot) * walk.memory["step"])
 
     recipe = Shrink(steps=params.steps, look=height_of(margin), move=move, done=lambda walk: walk.nearest.fooled)
@@ -36,8 +36,9 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: D
     return outcome(victim, x, shrink(victim, x, y, recipe, objective=margin, memory=memory))
 
 
-def _onto_nearest(norm: Norm, seen: ClassLook) -> Tensor:
+def _onto_nearest(walk: Walk, seen: ClassLook) -> Tensor:
     """The shortest step onto the nearest of the linearised boundaries, a hair further; nowhere without a slope."""
+    norm = walk.ball.norm
     lead, slope = nearest_lead(norm, seen.lead, seen.gradient)
     length = dual_length(norm, slope)
     distance = (_HAIR + lead.abs() / length).nan_to_num(nan=0.0, posinf=0.0)

@@ -19,8 +19,8 @@ from advorch.kit.data import Data
 from advorch.kit.inputs import open_data
 from advorch.params import Params
 from advorch.seeds import Seeds
-from advorch.threat import Access, Norm, ThreatModel
-from advorch_builtins.attacks import catalog
+from advorch.threat import Access, Budget, Norm, ThreatModel
+from advorch_builtins.attacks import catalog, catalog_minimal
 
 SIGNATURE = Signature(shape=(6,), classes=("a", "b", "c"), box=(0.0, 1.0))
 
@@ -207,3 +207,33 @@ def test_a_newer_format_is_refused(context: Context, tmp_path: Path) -> None:
     record.write_text(json.dumps(json.loads(record.read_text()) | {"format": "adversarial/99"}))
     with pytest.raises(FormatTooNew):
         read_adversarial(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_a_minimal_budget_is_searched_without_epsilon_and_judged_at_it(
+    context: Context, trained: nn.Module, held_out: tuple[Tensor, Tensor], targeted: bool
+) -> None:
+    rows, outcome = complete(context, catalog_minimal.FMN, 16, norm="l2", epsilon=0.1, targeted=targeted)
+    x, right = held_out[0][:40], rows["clean_prediction"] == rows["y"]
+    changed = right & (rows["adversarial_prediction"] != rows["y"])
+    distance = (rows["adversarial"] - x).norm(dim=1).double()
+    near = distance <= 0.1 * (1 + 1e-6)
+    found = int(round(outcome.metrics["found_rate"] * int(right.sum())))
+    assert 0 < rows["success"].sum() < found <= changed.sum()
+    assert torch.equal(rows["success"], changed & near) or targeted
+    assert outcome.metrics["success_rate"] == int(rows["success"].sum()) / int(right.sum())
+    assert outcome.metrics["violations"] == 0
+    assert catalog_minimal.FMN.metrics <= set(outcome.metrics)
+    assert read_adversarial(outcome.outputs["adversarial"].folder).budget is Budget.MINIMAL
+    if not targeted:
+        assert found == changed.sum()
+        assert outcome.metrics["mean_distance"] == pytest.approx(float(distance[changed].mean()))
+        assert outcome.metrics["median_distance"] == pytest.approx(float(distance[changed].quantile(0.5)))
+        rho = float((distance / x.norm(dim=1))[changed].mean())
+        assert outcome.metrics["relative_distance"] == pytest.approx(rho)
+
+
+def test_nothing_found_is_no_distance(context: Context) -> None:
+    _, outcome = complete(context, catalog.PGD, 16, steps=1, epsilon=0.0)
+    assert outcome.metrics["found_rate"] == outcome.metrics["median_distance"] == 0
+    assert outcome.metrics["relative_distance"] == outcome.metrics["mean_distance"] == 0

@@ -43,8 +43,8 @@ def results(trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> dict[str, At
     return {name: attack(name, trained, x, y) for name in EUCLIDEAN}
 
 
-def deepfool_of_the_paper(module: nn.Module, x: Tensor, norm: Norm) -> Tensor:
-    """Algorithm 2, one class after the other, cut to the box; the authors' code too goes a hair further."""
+def deepfool_of_the_paper(module: nn.Module, x: Tensor, norm: Norm, box: tuple[float, float] | None) -> Tensor:
+    """Algorithm 2, one class after the other; the authors' code too goes a hair further."""
     jacobian = functools.partial(torch.autograd.functional.jacobian, lambda z: module(z[None])[0])
     label = int(module(x[None]).argmax())
     moved, z = torch.zeros_like(x), x
@@ -60,16 +60,19 @@ def deepfool_of_the_paper(module: nn.Module, x: Tensor, norm: Norm) -> Tensor:
             length, unit = (w.norm(), w / w.norm()) if norm is Norm.L2 else (w.abs().sum(), w.sign())
             steps.append((f.abs() / length, (1e-7 + f.abs() / length) * unit))
         moved = moved + min(steps, key=lambda step: float(step[0]))[1]
-        z = (x + 1.02 * moved).clamp(0, 1)
+        z = (x + 1.02 * moved).clamp(*box) if box else x + 1.02 * moved
     return z
 
 
+@pytest.mark.parametrize("box", [None, (0.0, 1.0)])
 @pytest.mark.parametrize("norm", [Norm.L2, Norm.LINF])
-def test_deepfool_is_the_paper(trained: nn.Module, held_out: tuple[Tensor, Tensor], norm: Norm) -> None:
+def test_deepfool_is_the_paper(
+    trained: nn.Module, held_out: tuple[Tensor, Tensor], norm: Norm, box: tuple[float, float] | None
+) -> None:
     module, x = copy.deepcopy(trained).double(), held_out[0][:24].double()
     y = module(x).argmax(1)
-    result = attack("deepfool", module, x, y, norm)
-    expected = torch.stack([deepfool_of_the_paper(module, row, norm) for row in x])
+    result = attack("deepfool", module, x, y, norm, box=box)
+    expected = torch.stack([deepfool_of_the_paper(module, row, norm, box) for row in x])
     found = module(expected).argmax(1) != y
     assert torch.equal(result.adversarial_prediction != y, found)
     assert found.all()

@@ -9,6 +9,7 @@ from advorch.kit.adversarial_set import COLUMNS
 from advorch.kit.evaluation.findings import Findings, Table
 from advorch.kit.evaluation.statistics import wilson
 from advorch.kit.evaluation.subject import Subject, name_sets
+from advorch.threat import Budget
 from advorch_builtins.evaluations.catalog import ROBUSTNESS, RobustnessParams
 from advorch_builtins.evaluations.robustness import Robustness
 
@@ -226,3 +227,13 @@ def test_unlabelled_data_is_refused(subject: Subject) -> None:
     unlabelled = replace(subject.data, y=torch.full_like(subject.data.y, -1))
     with pytest.raises(StageFailed, match="a class for every sample"):
         evaluate(replace(subject, data=unlabelled, adversarials=()))
+
+
+def test_a_minimal_budget_may_need_more_than_epsilon_and_has_not_fooled_then(subject: Subject) -> None:
+    """Beyond epsilon is a violation for an attack of a fixed budget only; the accuracies are the same."""
+    alone = replace(subject, models=subject.models[:1])
+    free = tuple(replace(item, samples=replace(item.samples, budget=Budget.MINIMAL)) for item in alone.adversarials)
+    held, found = evaluate(alone).metrics, evaluate(replace(alone, adversarials=free)).metrics
+    assert held.pop("violations") == 1
+    assert found.pop("violations") == 0
+    assert held == found
