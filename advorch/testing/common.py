@@ -38,7 +38,15 @@ WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 # budgets, and what is enough of them for a check
-ENOUGH: Mapping[str, int] = {"steps": 10, "restarts": 2, "queries": 60, "epochs": 1, "batch": 8}
+ENOUGH: Mapping[str, int] = {
+    "steps": 10,
+    "searches": 4,
+    "targets": 2,
+    "restarts": 2,
+    "queries": 60,
+    "epochs": 1,
+    "batch": 8,
+}
 
 
 def common_checks(component: AnyComponent) -> list[Check]:

@@ -1,7 +1,7 @@
 """Run a pipeline in forked children that die at the n-th durable operation, then once more to the end.
 
-Arguments: the pipeline, and how many children may run at a time. Prints one JSON object a line. Forking keeps the price
-of a death at milliseconds: torch is imported once, in the parent.
+Arguments: the pipeline, and the step from one fatal operation to the next. Prints one JSON object a line. Forking keeps
+the price of a death at milliseconds: torch is imported once, in the parent.
 """
 
 import json
@@ -10,11 +10,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import sklearn.datasets  # noqa: F401  what children would import, each anew
 import torch
 
 import advorch
 import advorch.engine.bench
+import advorch.hosts.attack
 import advorch.hosts.stage
+import advorch.hosts.training
 import advorch.session.running
 from advorch.session.running import Options
 from advorch.session.workspace import Workspace
@@ -57,6 +60,7 @@ def in_child(pipeline: Path, home: Path, fatal: int = -1) -> tuple[int, dict[str
 
 def main(pipeline: Path, step: int) -> None:
     """The undisturbed run, then one death at each of its operations, each followed by a run that must complete."""
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first optimiser imports half of torch
     diary = Path("diary")
     _, calm = in_child(pipeline, Path("calm"))
     calm_diary = diary.read_text()

@@ -47,7 +47,7 @@ def deaths(path: Path, workspace: Path, step: int) -> list[dict[str, Any]]:
 
 def check(records: list[dict[str, Any]]) -> None:
     calm, *after = records
-    assert len(after) > 5
+    assert len(after) >= 5
     for record in after:
         assert record["died"] == 42, f"{record['at']} was never reached"
         assert record["code"] == 0
@@ -63,7 +63,7 @@ def check(records: list[dict[str, Any]]) -> None:
 def test_a_death_at_some_durable_operations(
     workspace: Path, write_pipeline: Callable[..., Path], stages: str, head: str
 ) -> None:
-    check(deaths(write_pipeline(stages, head=head), workspace, step=7))
+    check(deaths(write_pipeline(stages, head=head), workspace, step=7 if not head else 13))
 
 
 @pytest.mark.long

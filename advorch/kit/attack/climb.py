@@ -22,7 +22,7 @@ def climb(walk: Walk, recipe: Recipe, best: Best, first: int = 0) -> Best:
     for number in range(first, recipe.steps):
         slope = recipe.survey(walk, recipe)
         fooled = walk.victim.judge(slope.logits, walk.y)
-        own = own.after(walk.z, slope.value, fooled) if number else own.after_start(walk.z, slope.value, fooled)
+        own = _seen(own, walk.z, number, slope.value, fooled)
         if recipe.cyclic:
             note_state(walk, number, slope.value, recipe.steps)
         if _worth_a_look(number, walk.z):
@@ -44,7 +44,7 @@ def climb_in_bfloat16(walk: Walk, recipe: Recipe, best: Best) -> Best:
     for number in range(recipe.steps):
         with torch.autocast(walk.z.device.type, torch.bfloat16):
             slope = recipe.survey(walk, recipe)
-        own = own.after(walk.z, slope.value, own.fooled) if number else own
+        own = _seen(own, walk.z, number, slope.value, own.fooled)
         if recipe.cyclic:
             note_state(walk, number, slope.value, recipe.steps)
         if _worth_a_look(number, walk.z):
@@ -91,11 +91,15 @@ def _fingerprint(values: Tensor) -> Tensor:
 def _in_full(walk: Walk, recipe: Recipe, own: Best, number: int) -> Best:
     """The verdict on those who seem fooled; the others go on from here in full precision."""
     here = walk.height(recipe)
-    own = own.after(walk.z, here.value, walk.victim.judge(here.logits, walk.y))
+    own = _seen(own, walk.z, number, here.value, walk.victim.judge(here.logits, walk.y))
     going = (~own.fooled & ~_gone_round(walk)).nonzero().squeeze(1)
     if not len(going):
         return own
     return own.put(going, climb(walk.take(going), recipe, own.take(going), number))
+
+
+def _seen(own: Best, z: Tensor, number: int, value: Tensor, fooled: Tensor) -> Best:
+    return own.after(z, value, fooled) if number else own.after_start(z, value, fooled)
 
 
 def _still_climbing(walk: Walk, own: Best) -> Tensor:

@@ -47,7 +47,7 @@ def worst_shift(
 
 def hidden_layer(module: nn.Module, layer: str) -> nn.Module:
     """The part of that name, or an error that lists the names."""
-    parts = dict(module.named_modules())
+    parts: dict[str, nn.Module] = dict(module.named_modules())
     if not layer or layer not in parts:
         names = ", ".join(name for name in parts if name)
         raise unusable_model(f"the model has no layer {layer!r}", f"its layers: {names}")

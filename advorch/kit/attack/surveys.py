@@ -41,6 +41,8 @@ def seen(viewer: Viewer, samples: int = 1) -> Survey:
 
 def _mean(draw: Callable[[], Slope], samples: int) -> Slope:
     value, gradient, logits = draw()
+    if samples == 1:
+        return Slope(value, gradient, logits)
     for _ in range(samples - 1):
         more = draw()
         value, gradient, logits = value + more.value, gradient + more.gradient, logits + more.logits

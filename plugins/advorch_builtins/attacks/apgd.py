@@ -22,6 +22,7 @@ from advorch.kit.attack.objectives import Objective, cross_entropy
 from advorch.kit.attack.recipe import Aim, Approach, Walk
 from advorch.kit.attack.schedules import share_of_epsilon
 from advorch.kit.attack.starts import at_normal, at_random
+from advorch.kit.attack.surveys import averaged
 from advorch.kit.attack.victim import Finish, Victim
 from advorch_builtins.attacks.catalog_apgd import ApgdParams, ApgdTargetedParams
 
@@ -56,7 +57,9 @@ def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
         schedule=share_of_epsilon(2.0),
         start=at_random,
         objective=objective,
+        slope=averaged(params.draws),
         restarts=params.restarts,
+        bfloat16=params.precision == "bf16",
         advance=auto_steps(params.steps),
     )
 
@@ -69,7 +72,9 @@ def _sparse_recipe(params: ApgdParams, objective: Objective) -> Recipe:
         schedule=share_of_epsilon(1.0),
         start=at_normal,
         objective=objective,
+        slope=averaged(params.draws),
         restarts=params.restarts,
+        bfloat16=params.precision == "bf16",
         advance=sparse_auto_steps(left),
         approach=_through_wider_balls(params.steps),
     )

@@ -1,6 +1,6 @@
 """APGD with its three losses, described; implemented in apgd.py."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,10 @@ class ApgdParams(Params):
 
     steps: Annotated[Count, Field(description="gradient steps of each ascent")] = 100
     restarts: Annotated[Count, Field(description="ascents for a sample that withstands")] = 1
+    draws: Annotated[Count, Field(description="gradients in one mean, for a model that draws")] = 1
+    precision: Annotated[
+        Literal["fp32", "bf16"], Field(description="of the search; what it finds is judged in fp32 either way")
+    ] = "fp32"
 
 
 class ApgdTargetedParams(ApgdParams):

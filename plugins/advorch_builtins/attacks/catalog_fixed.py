@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from advorch.api import Access, AnyComponent, Attack, AttackFn, Count, Goal, Norm, Params, Positive, Share, ThreatModel
 from advorch_builtins.attacks import catalog_apgd, catalog_momentum
@@ -36,6 +36,8 @@ class DifferenceParams(ProximalParams):
 
 class EotPgdParams(Params):
     """Projected gradient steps along a mean gradient."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"draws": 4}]})
 
     steps: Annotated[Count, Field(description="gradient steps of each ascent")] = 20
     draws: Annotated[Count, Field(description="gradients in one mean")] = 10

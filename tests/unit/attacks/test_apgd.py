@@ -276,3 +276,23 @@ def test_fooled_samples_cost_nothing_more(trained: nn.Module, held_out: tuple[Te
     result = result_of(apgd.perturb_ce, victim_of(trained, Norm.LINF, epsilon=0.5), *held_out, ApgdParams())
     assert result.success[result.clean_correct].double().mean() > 0.95
     assert result.forwards[result.success].double().mean() < 10
+
+
+@pytest.mark.parametrize("norm", list(EPSILON))
+def test_the_search_may_be_in_bfloat16(norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
+    """Verdicts are in full: what is said to be fooled is, and hardly anybody is missed."""
+    full, halves = (
+        result_of(apgd.perturb_ce, victim_of(trained, norm), *held_out, ApgdParams(steps=30, precision=precision))
+        for precision in ("fp32", "bf16")
+    )
+    with torch.no_grad():
+        assert torch.equal(halves.success, halves.clean_correct & trained(halves.adversarial).argmax(1).ne(held_out[1]))
+    assert abs(int(full.success.sum()) - int(halves.success.sum())) <= 4
+
+
+def test_a_model_that_draws_is_asked_more_often(trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
+    victim = victim_of(trained, Norm.LINF, finish=Finish.LAST)
+    z = apgd.perturb_ce(victim, *held_out, ApgdParams(steps=6, draws=5), Draws(1, torch.arange(128)))
+    assert victim.usage(128).backwards.eq(30).all()
+    once = apgd.perturb_ce(victim, *held_out, ApgdParams(steps=6), Draws(1, torch.arange(128)))
+    assert torch.allclose(z, once, atol=1e-4)

@@ -13,7 +13,7 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.loop import Recipe, ascend
 from advorch.kit.attack.recipe import Walk
 from advorch.kit.attack.schedules import share_of_epsilon
-from advorch.kit.attack.starts import at_random
+from advorch.kit.attack.starts import at_clean, at_random
 from advorch.kit.attack.victim import Victim
 from advorch.threat import Norm
 
@@ -137,3 +137,15 @@ def test_doubles_are_never_halved(classifier: nn.Module, samples: tuple[Tensor, 
         ascend(victim_of(module), x, y, replace(RECIPE, bfloat16=halves), Draws(1, IDS)) for halves in (False, True)
     ]
     assert torch.equal(*same)
+
+
+def test_a_start_that_only_seems_fooled_is_nobodys_best(classifier: nn.Module, samples: tuple[Tensor, Tensor]) -> None:
+    """From the sample itself, against a model whose loss falls wherever it is climbed."""
+    x = samples[0] * 0.5 + 0.25
+    wrong = Precise(classifier, torch.tensor([1e3, 0.0, 0.0]))
+    uphill = replace(RECIPE, direction=lambda step: -step.gradient.sign(), start=at_clean, steps=3, bfloat16=True)
+    victim = victim_of(wrong, epsilon=0.01)
+    with torch.no_grad():
+        y = classifier(x).argmax(1)
+    z = ascend(victim, x, y, uphill, Draws(1, IDS))
+    assert (z != x).any(1).all()

@@ -44,7 +44,6 @@ def test_an_earlier_layer_moves_what_follows(net: nn.Module, batch: tuple[Tensor
     with untouched(net):
         shift = worst_shift(net, "0", x, y, 0.05)
         with shifted(net, "0", shift):
-            assert (margin(net(x), y) > margin(net(x - 0.0), y) - 1e-12).all()
             moved = margin(net(x), y)
         assert (moved > margin(net(x), y)).all()
 
