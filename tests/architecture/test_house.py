@@ -39,7 +39,8 @@ def test_the_plugins_folder_is_a_source_root_and_no_package() -> None:
 
 
 def test_the_constraints_pin_every_dependency() -> None:
-    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
     wanted = PROJECT["project"]["dependencies"] + [
         item for group in PROJECT["project"]["optional-dependencies"].values() for item in group
     ]
@@ -48,5 +49,6 @@ def test_the_constraints_pin_every_dependency() -> None:
 
 
 def test_import_contracts_hold() -> None:
-    done = subprocess.run([str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True, check=False)
+    tool = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([str(tool)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

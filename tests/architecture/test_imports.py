@@ -30,7 +30,8 @@ LIGHT = [
 
 
 def modules_after(code: str, cwd: Path) -> set[str]:
-    script = f"{code}\nimport sys, json; print('\\n' + json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    tell = "print('\\n' + json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    script = f"{code}\nimport sys, json; {tell}"
     done = subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -51,7 +52,15 @@ except SystemExit as end:
 
 
 def test_help_renders_without_rich_pydantic_or_yaml(tmp_path: Path) -> None:
-    code = "import sys\nfrom advorch.cli.app import main\nsys.argv=['advorch','--help']\ntry:\n    main()\nexcept SystemExit:\n    ..."
+    code = """
+import sys
+from advorch.cli.app import main
+sys.argv = ["advorch", "--help"]
+try:
+    main()
+except SystemExit:
+    ...
+"""
     assert not modules_after(code, tmp_path).intersection({"rich", "yaml", "pluggy"})
 
 

@@ -218,7 +218,7 @@ def test_a_minimal_budget_is_searched_without_epsilon_and_judged_at_it(
     changed = right & (rows["adversarial_prediction"] != rows["y"])
     distance = (rows["adversarial"] - x).norm(dim=1).double()
     near = distance <= 0.1 * (1 + 1e-6)
-    found = int(round(outcome.metrics["found_rate"] * int(right.sum())))
+    found = round(outcome.metrics["found_rate"] * int(right.sum()))
     assert 0 < rows["success"].sum() < found <= changed.sum()
     assert torch.equal(rows["success"], changed & near) or targeted
     assert outcome.metrics["success_rate"] == int(rows["success"].sum()) / int(right.sum())
