@@ -5,25 +5,17 @@ from advorch.components import (
     API,
     AnyComponent,
     Attack,
-    AttackFn,
     Component,
     Components,
     Dataset,
-    DatasetFn,
     Evaluation,
-    EvaluationFn,
     Generator,
-    GeneratorFn,
     Kind,
     Model,
-    ModelFn,
     Objective,
-    ObjectiveFn,
     Port,
     Shape,
     Stage,
-    StageContext,
-    StageFn,
 )
 from advorch.errors import ErrorClass, Problem, StageFailed, Stopped
 from advorch.params import (
@@ -39,6 +31,16 @@ from advorch.params import (
     Secret,
     Share,
     expand,
+)
+from advorch.protocols import (
+    AttackFn,
+    DatasetFn,
+    EvaluationFn,
+    GeneratorFn,
+    ModelFn,
+    ObjectiveFn,
+    StageContext,
+    StageFn,
 )
 from advorch.registry.hookspec import hookimpl
 from advorch.seeds import Seeds

@@ -13,7 +13,7 @@ from advorch.engine.frontier import Frontier
 from advorch.engine.ledger import Ledger
 from advorch.engine.mending import mended
 from advorch.engine.ready import Line, Ready, Request
-from advorch.engine.slots import TURNS, Slots
+from advorch.engine.slots import GANG, TURNS, Slots
 from advorch.engine.task import stop_flag
 from advorch.errors import InfrastructureError, InvalidPipeline, Stopped, UsageError
 from advorch.events import CellWaiting, Event, Status
@@ -171,7 +171,16 @@ class Driver:
         if self._shop is None:
             self._shop = self._open_shop()
             self._slots = Slots({**self._shop.backend.capacity(), **self._policy.limits})
+            self._warn_early()
         return self._shop
+
+    def _warn_early(self) -> None:
+        """What can never start here is told before hours are spent on what comes before it."""
+        for cell in self._plan.cells.values():
+            never = self._slots.never(request_of(cell))
+            if never and cell.address not in self.ledger.statuses:
+                reason = f"cannot run here unless its result is found: it needs {never}"
+                self._emit(CellWaiting(cell=cell.address, reason=reason))
 
     def _try_start(self, pool: ThreadPoolExecutor, line: Line, settled: Settled) -> None:
         cell, request, slots = settled.cell, line.request, self._slots
@@ -230,5 +239,10 @@ def request_of(cell: Cell) -> dict[str, float]:
     """What a cell holds while it runs: a gang all its workers, anything else one; plus the limits it names."""
     workers = world_size(cell.component, cell.resources)
     each = {"cpu": cell.resources.cpus, "gpu": cell.resources.gpus, "memory": float(cell.resources.memory)}
-    whole = {TURNS: 1.0, **{name: amount * workers for name, amount in each.items()}, **cell.limits}
+    whole = {
+        TURNS: 1.0,
+        GANG: float(workers),
+        **{name: amount * workers for name, amount in each.items()},
+        **cell.limits,
+    }
     return {name: amount for name, amount in whole.items() if amount}

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 
+GANG = "workers"  # how large a gang a back end can form
 TURNS = "turns"  # how many cells a back end takes at a time, whatever they hold
 
 
@@ -37,7 +38,9 @@ class Slots:
         with self._lock:
             short = [(n, a, self._free[n]) for n, a in request.items() if n in self._free and a > self._free[n] + 1e-9]
         return "; ".join(
-            f"{_shown(name, amount)}, {_shown(name, free)} free" for name, amount, free in short if name != TURNS
+            f"{_shown(name, amount)}, {_shown(name, free)} free"
+            for name, amount, free in short
+            if name not in (TURNS, GANG)
         )
 
     def _add(self, request: Mapping[str, float], sign: int) -> None:

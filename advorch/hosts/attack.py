@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from advorch.artifacts import ArtifactType, Input, Outcome, Output, Signature, StoredInput
-from advorch.components import AnyStageComponent, Attack, StageContext
+from advorch.components import AnyStageComponent, Attack
 from advorch.hosts.attack_metrics import distances, found_by, shares
 from advorch.hosts.inputs import OpenModel, open_data, open_model
 from advorch.kit.adversarial_set import COLUMNS, AdversarialSet, write_adversarial
@@ -12,6 +12,7 @@ from advorch.kit.attack.checks import check_access, check_fit, check_open, check
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import draw_targets, run_attack
 from advorch.kit.attack.victim import Victim
+from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

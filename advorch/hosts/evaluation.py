@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advorch.artifacts import FORMAT, ArtifactType, Input, Outcome, Output, StoredInput
-from advorch.components import AnyStageComponent, Evaluation, StageContext
+from advorch.components import AnyStageComponent, Evaluation
 from advorch.errors import ErrorClass, StageFailed
 from advorch.hosts.inputs import OpenModel, open_data, open_model
 from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
@@ -15,6 +15,7 @@ from advorch.kit.codecs import write_json
 from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
 from advorch.kit.evaluation.report import headline, render
 from advorch.kit.evaluation.subject import Subject, name_models, name_sets
+from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
     from torch import Tensor

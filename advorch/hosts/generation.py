@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advorch.artifacts import ArtifactType, Outcome, Output, Signature
 from advorch.canonical import Json
-from advorch.components import AnyStageComponent, StageContext
+from advorch.components import AnyStageComponent
 from advorch.errors import ErrorClass, StageFailed
 from advorch.hosts.inputs import open_data
 from advorch.kit.adversary import checkpoint
@@ -23,6 +23,7 @@ from advorch.kit.codecs import write_data
 from advorch.kit.data import Data
 from advorch.kit.evaluation.figures import is_image, sheet
 from advorch.params import location_fields
+from advorch.protocols import StageContext
 
 _REPORTS, _SHOWN = 100, 64
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from advorch.artifacts import Outcome
-from advorch.components import AnyStageComponent, StageContext
+from advorch.components import AnyStageComponent
+from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
     from torch import Tensor

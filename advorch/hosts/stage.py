@@ -3,7 +3,8 @@
 from typing import Any
 
 from advorch.artifacts import Outcome
-from advorch.components import AnyStageComponent, StageContext
+from advorch.components import AnyStageComponent
+from advorch.protocols import StageContext
 
 
 def run(context: StageContext, component: AnyStageComponent, settings: Any) -> Outcome:

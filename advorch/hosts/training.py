@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from advorch.artifacts import ArtifactType, Outcome, Output, Signature, StoredInput
-from advorch.components import AnyStageComponent, StageContext
+from advorch.components import AnyStageComponent
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.victim import Finish
 from advorch.kit.codecs import ModelRecord, read_model, read_record, write_model
@@ -19,6 +19,7 @@ from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.selection import Selection
 from advorch.kit.training.trainer import Place, Recipe, Trainer
 from advorch.kit.training.validation import Validator
+from advorch.protocols import StageContext
 from advorch.settings import TrainingSettings
 
 

@@ -1,5 +1,6 @@
 """The driver over real stages, inline: what runs, what is cached, what fails and with which exit code."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -198,3 +199,14 @@ def advorch_store(workspace: Path):  # type: ignore[no-untyped-def]
     from advorch.store.opening import open_store
 
     return open_store(str(workspace / ".advorch/store"))
+
+
+def test_what_can_never_run_is_told_before_anything_runs(workspace: Path, write_pipeline: Write) -> None:
+    text = walks(workspace) + "  gang:\n    uses: train/walk\n    needs: [sum]\n    resources: {workers: 2}\n"
+    done = run(write_pipeline(text))
+    assert done.exit_code == 8
+    assert "2 workers of 1 workers" in str(done.errors["gang"])
+    lines = (done.folder / "journal.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    early = next(i for i, event in enumerate(events) if event["event"] == "cell_waiting" and event["cell"] == "gang")
+    assert early < next(i for i, event in enumerate(events) if event["event"] == "cell_started")

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advorch.components import AttackFn
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.errors import contract_broken, unusable_data
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Victim, check_logits
 from advorch.params import Params
+from advorch.protocols import AttackFn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

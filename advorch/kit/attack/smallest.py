@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from advorch.components import AttackFn
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.rows import per_sample
 from advorch.kit.attack.victim import Victim
 from advorch.params import Params
+from advorch.protocols import AttackFn
 
 _DOUBLINGS = 8
 _HALVINGS = 10
