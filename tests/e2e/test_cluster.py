@@ -47,7 +47,7 @@ def test_a_private_cluster_keeps_to_itself_and_leaves_nothing(request: pytest.Fi
 
 
 @pytest.mark.ray
-def test_a_ray_that_is_there_is_used_and_left_alone() -> None:
+def test_a_ray_that_is_there_is_used_and_left_alone(tmp_path: Path) -> None:
     script = """
 import ray
 from advorch.engine.ray.cluster import Cluster, ClusterSettings
@@ -59,7 +59,10 @@ cluster.close()
 assert ray.is_initialized()
 ray.shutdown()
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=90)
+    home = os.environ | {"HOME": str(tmp_path)}  # where Ray itself leaves a token
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=90, env=home
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -294,7 +294,10 @@ assert not ray.is_initialized(), "it ends with the run"
 
 @pytest.mark.ray
 @pytest.mark.long
-def test_two_runs_in_one_process_under_a_ray_that_was_there(workspace: Path, write_pipeline: Write) -> None:
+def test_two_runs_in_one_process_under_a_ray_that_was_there(
+    workspace: Path, write_pipeline: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(workspace))  # where Ray itself leaves a token
     path = write_pipeline("  a: {uses: train/walk}\n  b: {uses: train/walk, seed: 1}\n")
     script = workspace / "script.py"
     script.write_text(RAY)
