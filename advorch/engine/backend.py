@@ -36,5 +36,8 @@ class Backend(Protocol):
     def map(self, task: Task, control: Control) -> Produced:
         """Every missing chunk, then the merge."""
 
+    def rest(self) -> None:
+        """Let go of what is idle: another run, on the same cluster, may need it for what we wait for."""
+
     def close(self) -> None:
         """Let go of everything that was started."""

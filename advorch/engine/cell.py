@@ -90,6 +90,7 @@ class _Waiting:
             self._told = True
             reason = "waits for another run that computes the same key"
             self._shop.emit(CellWaiting(cell=self._cell.address, reason=reason))
+        self._shop.backend.rest()
         return self._shop.stopping()
 
 

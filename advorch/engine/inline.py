@@ -49,6 +49,9 @@ class InlineBackend:
                 self._bench.chunk(task, index, control.channel)
             control.channel.progress(min((index + 1) * size, count), count)
 
+    def rest(self) -> None:
+        """Nothing is held beside the cell that runs."""
+
     def close(self) -> None:
         """Drop the inputs that are still open."""
         self._bench.close()

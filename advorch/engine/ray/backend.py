@@ -30,7 +30,7 @@ class RayBackend:
             staff = RayStaff(self._mailbox)
             opened.callback(staff.fire, self._mailbox)
             self._pool = Pool(staff, Hold(**self._capacity))
-            opened.callback(self._pool.close)
+            opened.callback(self._pool.dismiss_idle)
             self._opened = opened.pop_all()
 
     def capacity(self) -> Mapping[str, float]:
@@ -54,6 +54,10 @@ class RayBackend:
     def map(self, task: Task, control: Control) -> Produced:
         """Chunks over as many workers as are spare, then the merge on one of them."""
         return MapRun(self._crew(task, control)).run()
+
+    def rest(self) -> None:
+        """Idle workers hold their share of the cluster; they can be hired again."""
+        self._pool.dismiss_idle()
 
     def close(self) -> None:
         """Let the workers go and leave the cluster."""

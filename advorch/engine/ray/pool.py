@@ -119,11 +119,13 @@ class Pool:
             self._free = self._free.plus(hold)
             self._changed.notify_all()
 
-    def close(self) -> None:
+    def dismiss_idle(self) -> None:
         """Let every idle worker go."""
         with self._changed:
             while self._idle:
-                self._staff.fire(self._idle.pop().handle)
+                worker = self._idle.pop()
+                self._staff.fire(worker.handle)
+                self._free = self._free.plus(worker.hold)
 
     def _take(self, hold: Hold) -> Worker | None:
         for worker in [worker for worker in self._idle if worker.hold == hold]:

@@ -121,3 +121,12 @@ def test_a_worker_that_died_while_idle_is_not_lent_again(hires: Hires) -> None:
     pool.give_back(first)
     hires.dead.append(first.handle)
     assert lent(pool, Hold(1, 0)) is not first
+
+
+def test_idle_workers_can_be_dismissed_and_hired_again(hires: Hires) -> None:
+    pool = hires.pool(1)
+    first = lent(pool, Hold(1, 0))
+    pool.give_back(first)
+    pool.dismiss_idle()
+    assert hires.fired == [first.handle]
+    assert lent(pool, Hold(1, 0)) is not first
