@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def main(rank: int, folder: Path) -> None:
     weights, losses = played(seed=rank, gang=gang)
     seen = {"weights": weights, "losses": losses, "complaint": complaint(gang)}
     (folder / f"{rank}.json").write_text(json.dumps(seen))
-    dist.destroy_process_group()
+    dist.barrier()
+    os._exit(0)  # gloo's threads may end the process with SIGABRT when the interpreter tears them down
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One rank of a gang, run as a process of its own: `training_member.py CASE RANK SIZE FOLDER` writes its weights."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -76,9 +77,11 @@ def main(case: str, rank: int, size: int, folder: Path) -> None:
     save_file(model.state_dict(), folder / f"{case}-{size}-{rank}.safetensors")
     (folder / f"{case}-{size}-{rank}.json").write_text(json.dumps(seen))
     if size > 1:
+        dist.barrier()
         dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     for name in sys.argv[1].split(","):
         main(name, int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    os._exit(0)  # gloo's threads may end the process with SIGABRT when the interpreter tears them down
