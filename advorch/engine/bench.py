@@ -20,20 +20,17 @@ from advorch.hosts.job import FitHost, MapHost, MapJob
 from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.store.api import DurableHook, Store
+from advorch.store.backend import nothing
 from advorch.store.opening import open_store
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _unwatched(operation: str) -> None:
-    """No one waits for durable operations outside of tests."""
-
-
 class Bench:
     """One worker process, or this process when a run is inline."""
 
-    def __init__(self, registry: Registry | None = None, on_durable: DurableHook = _unwatched) -> None:
+    def __init__(self, registry: Registry | None = None, on_durable: DurableHook = nothing) -> None:
         self._registry = registry
         self._on_durable = on_durable
         self._stores: dict[str, Store] = {}

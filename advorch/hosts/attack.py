@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from advorch.artifacts import ArtifactType, Input, Outcome, Output, Signature, StoredInput
+from advorch.artifacts import ArtifactType, Outcome, Output, Signature
 from advorch.components import AnyStageComponent, Attack
 from advorch.hosts.attack_metrics import distances, found_by, shares
-from advorch.hosts.inputs import OpenModel, open_data, open_model
 from advorch.kit.adversarial_set import COLUMNS, AdversarialSet, write_adversarial
 from advorch.kit.attack.checks import check_access, check_fit, check_open, check_threat
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import draw_targets, run_attack
 from advorch.kit.attack.victim import Victim
+from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def open_job(context: StageContext, component: AnyStageComponent, settings: Any)
     model, data = open_model(context, context.inputs["model"][0]), open_data(context, source)
     check_access(component, model.access)
     check_fit(model.signature, data.signature)
-    digests = {"model": model.digest, "data": _digest(source)}
+    digests = {"model": model.digest, "data": content_digest(source)}
     return AttackJob(context, component, settings, model, data, digests)
 
 
@@ -126,10 +126,6 @@ class AttackJob:
             ball = victim.ball(self._data.x[rows])
             outside += int((~ball.contains(samples.adversarial[rows].to(ball.x.device))).sum())
         return {"violations": float(outside)}
-
-
-def _digest(source: Input) -> str:
-    return source.artifact.digest if isinstance(source, StoredInput) else source.digest
 
 
 __all__ = ["AttackJob", "open_job"]

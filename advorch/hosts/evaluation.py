@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from advorch.artifacts import FORMAT, ArtifactType, Input, Outcome, Output, StoredInput
 from advorch.components import AnyStageComponent, Evaluation
 from advorch.errors import ErrorClass, StageFailed
-from advorch.hosts.inputs import OpenModel, open_data, open_model
 from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
 from advorch.kit.codecs import write_json
 from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
 from advorch.kit.evaluation.report import headline, render
 from advorch.kit.evaluation.subject import Subject, name_models, name_sets
+from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
     _check_shapes(data, models, sets)
     return Subject(
         data=data,
-        data_digest=_digest(context.inputs[_MAIN][0]),
+        data_digest=content_digest(context.inputs[_MAIN][0]),
         models=name_models(models),
         adversarials=name_sets(sets),
         samples=samples[0] if samples else None,
@@ -95,10 +95,6 @@ def _open_set(source: Input) -> AdversarialSet:
             "an adversarial port takes an attack's output, not declared data", error_class=ErrorClass.USER
         )
     return read_adversarial(source.folder)
-
-
-def _digest(source: Input) -> str:
-    return source.artifact.digest if isinstance(source, StoredInput) else source.digest
 
 
 def _check_shapes(data: "Data", models: list[OpenModel], sets: list[AdversarialSet]) -> None:

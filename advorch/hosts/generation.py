@@ -12,7 +12,6 @@ from advorch.artifacts import ArtifactType, Outcome, Output, Signature
 from advorch.canonical import Json
 from advorch.components import AnyStageComponent
 from advorch.errors import ErrorClass, StageFailed
-from advorch.hosts.inputs import open_data
 from advorch.kit.adversary import checkpoint
 from advorch.kit.adversary.game import Game
 from advorch.kit.adversary.gang import Gang
@@ -22,6 +21,7 @@ from advorch.kit.adversary.match import Match
 from advorch.kit.codecs import write_data
 from advorch.kit.data import Data
 from advorch.kit.evaluation.figures import is_image, sheet
+from advorch.kit.inputs import open_data
 from advorch.params import location_fields
 from advorch.protocols import StageContext
 

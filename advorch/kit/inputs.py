@@ -119,3 +119,8 @@ def find_model(context: Lookup, ref: ModelRef) -> tuple[Model[Params], Params]:
     if not isinstance(component, Model):
         raise StageFailed(f"'{ref.id}' is no model", error_class=ErrorClass.USER)
     return component, component.nested_schema().parse(ref.with_)
+
+
+def content_digest(source: Input) -> str:
+    """What an input holds, whether it was committed or is loaded anew."""
+    return source.artifact.digest if isinstance(source, StoredInput) else source.digest

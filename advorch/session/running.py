@@ -27,6 +27,7 @@ from advorch.session.logs import LoggedChannel
 from advorch.session.signals import Signals, interrupt
 from advorch.session.workspace import Workspace
 from advorch.store.api import DurableHook, Owner, Store
+from advorch.store.backend import nothing
 from advorch.store.opening import open_store
 from advorch.tracking.console import open_console
 from advorch.tracking.journal import Journal
@@ -35,10 +36,6 @@ from advorch.tracking.outbox import MlflowJob, Outbox
 from advorch.tracking.sinks import Fanout, Sink
 
 MLFLOW_SINK = "advorch.session.mlflow_sink"
-
-
-def unwatched(operation: str) -> None:
-    """What a durable operation calls when nobody watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ class Options:
     quiet: bool = False
     disabled: tuple[str, ...] = ()
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    on_durable: DurableHook = unwatched
+    on_durable: DurableHook = nothing
     at_second_signal: Callable[[int], None] = interrupt
 
 

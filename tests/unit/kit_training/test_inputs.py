@@ -6,10 +6,9 @@ import torch
 
 from advorch.artifacts import ArtifactType, Signature
 from advorch.errors import StageFailed
-from advorch.hosts.inputs import open_data, open_model
 from advorch.kit.adversarial_set import AdversarialSet, write_adversarial
 from advorch.kit.codecs import write_data, write_model
-from advorch.kit.inputs import build_model, describe_model, parse_split
+from advorch.kit.inputs import build_model, describe_model, open_data, open_model, parse_split
 from advorch.params import ModelRef
 from advorch.threat import Access
 

@@ -12,7 +12,7 @@ from advorch.artifacts import Outcome
 from advorch.components import AnyStageComponent, Objective
 from advorch.errors import ErrorClass, StageFailed, Stopped
 from advorch.hosts import stage, training
-from advorch.hosts.inputs import open_data, open_model
+from advorch.kit.inputs import open_data, open_model
 from advorch.kit.training.attacks import NamedAttacks
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.validation import Validator
