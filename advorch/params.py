@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from advorch.errors import UsageError
 
+_VARIABLE = re.compile(r"\$\{?(?P<name>\w+)")
 _RATIONAL = re.compile(r"\s*[-+]?\d+(\.\d+)?\s*/\s*\d+(\.\d+)?\s*")
 
 
@@ -174,8 +175,13 @@ def _holds(annotation: object, mark: type) -> bool:
 
 
 def expand(location: str) -> Path:
-    """A Location as a path, with `~` resolved."""
-    return Path(location).expanduser()
+    """A Location as a path, with `~` and `$VARIABLES` resolved on the machine that reads it."""
+    path = Path(os.path.expandvars(location)).expanduser()
+    unset = _VARIABLE.search(str(path))
+    if unset:
+        message = f"{location}: the environment has no {unset['name']}"
+        raise UsageError(message, hint=f"export {unset['name']}=..., or name the folder with -S")
+    return path
 
 
 __all__ = [

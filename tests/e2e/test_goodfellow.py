@@ -20,13 +20,11 @@ def error(run: Run, attack: str, model: str) -> float:
 def test_fgsm_training_helps_against_fgsm_and_training_on_noise_does_not(
     data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ADVORCH_DATA", str(data_folder))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ADVORCH_HOME", raising=False)
-    overrides = [f"data.mnist.with.root={data_folder / 'mnist'}", "tracking.mlflow=false"]
-    run = (
-        advorch.load(PIPELINE, profile="quick", overrides=overrides).plan().run(Options(executor="inline", quiet=True))
-    )
-    run.check()
+    pipeline = advorch.load(PIPELINE, profile="quick", overrides=["tracking.mlflow=false"])
+    run = pipeline.plan().run(Options(executor="inline", quiet=True)).check()
     under_fgsm = {model: error(run, "fgsm", model) for model in ("plain", "mixed", "noise", "signs")}
     assert under_fgsm["plain"] > 0.6
     assert under_fgsm["mixed"] < 0.5 * under_fgsm["plain"], "training on FGSM examples helps against them"
