@@ -13,6 +13,7 @@ from advorch.components import (
     Kind,
     Model,
     Objective,
+    Perturbation,
     Port,
     Shape,
     Stage,
@@ -39,12 +40,13 @@ from advorch.protocols import (
     GeneratorFn,
     ModelFn,
     ObjectiveFn,
+    PerturbationFn,
     StageContext,
     StageFn,
 )
 from advorch.registry.hookspec import hookimpl
 from advorch.seeds import Seeds
-from advorch.threat import Access, Budget, Goal, Norm, ThreatModel
+from advorch.threat import Access, Box, Budget, Goal, Norm, ThreatModel, span
 
 __all__ = [
     "API",
@@ -54,6 +56,7 @@ __all__ = [
     "Attack",
     "AttackFn",
     "AttackRef",
+    "Box",
     "Budget",
     "Component",
     "Components",
@@ -79,6 +82,8 @@ __all__ = [
     "Outcome",
     "Output",
     "Params",
+    "Perturbation",
+    "PerturbationFn",
     "Port",
     "Positive",
     "Problem",
@@ -96,4 +101,5 @@ __all__ = [
     "ThreatModel",
     "expand",
     "hookimpl",
+    "span",
 ]

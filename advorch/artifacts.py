@@ -8,6 +8,7 @@ from typing import Any
 
 from advorch.canonical import Json, digest
 from advorch.errors import FormatTooNew
+from advorch.threat import Box, parse_box, plain_box
 
 FORMAT = 1
 
@@ -23,6 +24,7 @@ class ArtifactType(StrEnum):
     METRICS = "metrics"
     TABLE = "table"
     REPORT = "report"
+    PERTURBATION = "perturbation"
 
     def feeds(self, port: "ArtifactType") -> bool:
         """Whether a thing of this type may enter a port of that type: samples and adversarials are datasets too."""
@@ -122,15 +124,13 @@ class Signature:
 
     shape: tuple[int, ...]
     classes: tuple[str, ...]
-    box: tuple[float, float] | None = None
+    box: Box | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""
-        box = list(self.box) if self.box else None
-        return {"shape": list(self.shape), "classes": list(self.classes), "box": box}
+        return {"shape": list(self.shape), "classes": list(self.classes), "box": plain_box(self.box)}
 
     @classmethod
     def parse(cls, plain: Mapping[str, Any]) -> "Signature":
         """Read back what `plain` wrote."""
-        box = tuple(plain["box"]) if plain["box"] else None
-        return cls(shape=tuple(plain["shape"]), classes=tuple(plain["classes"]), box=box)
+        return cls(shape=tuple(plain["shape"]), classes=tuple(plain["classes"]), box=parse_box(plain["box"]))

@@ -13,8 +13,17 @@ from advorch import settings
 from advorch.artifacts import ArtifactType
 from advorch.errors import PluginError
 from advorch.params import Params
-from advorch.protocols import AttackFn, DatasetFn, EvaluationFn, GeneratorFn, ModelFn, ObjectiveFn, StageFn
-from advorch.threat import Access, ThreatModel
+from advorch.protocols import (
+    AttackFn,
+    DatasetFn,
+    EvaluationFn,
+    GeneratorFn,
+    ModelFn,
+    ObjectiveFn,
+    PerturbationFn,
+    StageFn,
+)
+from advorch.threat import Access, Box, Goal, ThreatModel
 
 API = 1
 
@@ -123,7 +132,11 @@ _MODEL = Port(ArtifactType.MODEL)
 
 @dataclass(frozen=True, kw_only=True)
 class Attack(StageComponent[P, AttackFn[P]]):
-    """A pure callable on a batch: attack stage, inner attack of any defence, report and sanity checks come free."""
+    """A pure callable on a batch: attack stage, inner attack of any defence, report and sanity checks come free.
+
+    One that is `pooled` takes more samples than the victim's batch and keeps to it by itself, as the loop of
+    `advorch.kit.attack.loop` does: who is fooled makes room for the next.
+    """
 
     family: ClassVar[str] = "attack"
     host: ClassVar[str] = "advorch.hosts.attack"
@@ -133,19 +146,50 @@ class Attack(StageComponent[P, AttackFn[P]]):
 
     threat: ThreatModel
     surrogates: bool = False
+    perturbation: bool = False
+    pooled: bool = False
+    candidates: bool = False
     metrics: frozenset[str] = frozenset(
         {
             "clean_accuracy", "robust_accuracy", "success_rate",
-            "found_rate", "mean_distance", "median_distance", "relative_distance",
+            "found_rate", "mean_distance", "median_distance", "relative_distance", "mean_queries", "median_first_step",
+            "success_rate_unrounded",
         }
     )  # fmt: skip
 
     def inputs(self) -> Mapping[str, Port]:
         others = {"surrogates": Port(ArtifactType.MODEL, many=True)} if self.surrogates else {}
+        others |= {"perturbation": Port(ArtifactType.PERTURBATION)} if self.perturbation else {}
+        others |= {"candidates": _OPTIONAL_DATA} if self.candidates else {}
         return {"model": _MODEL, "data": _DATA, **others}
 
     def outputs(self) -> Mapping[str, Port]:
         return {"adversarial": Port(ArtifactType.ADVERSARIAL)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbation(StageComponent[P, PerturbationFn[P]]):
+    """One perturbation fitted over a data set; minibatches, checkpoints and the artifact come free."""
+
+    family: ClassVar[str] = "perturbation"
+    host: ClassVar[str] = "advorch.hosts.perturbation"
+    host_settings: ClassVar[type[Params]] = settings.PerturbationSettings
+    shape: ClassVar[Shape] = Shape.FIT
+
+    access: Access = Access.GRADIENTS
+    goals: frozenset[Goal] = frozenset({Goal.UNTARGETED, Goal.TARGETED})
+    metrics: frozenset[str] = frozenset({"loss", "reached"})
+    time: str = "step"
+
+    @property
+    def kind(self) -> str:
+        return Kind.ATTACK.value
+
+    def inputs(self) -> Mapping[str, Port]:
+        return {"model": _MODEL, "data": _DATA}
+
+    def outputs(self) -> Mapping[str, Port]:
+        return {"perturbation": Port(ArtifactType.PERTURBATION)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +288,7 @@ class Dataset(Component[P, DatasetFn[P]]):
     family: ClassVar[str] = "dataset"
 
     splits: tuple[str, ...] = ("train", "test")
-    box: tuple[float, float] | None = (0.0, 1.0)
+    box: Box | None = (0.0, 1.0)
     files: Callable[[P], Sequence[Path]] = no_files
 
 

@@ -121,6 +121,7 @@ Location = Annotated[str, LocationMark()]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -185,6 +186,6 @@ def expand(location: str) -> Path:
 
 
 __all__ = [
-    "AttackRef", "Count", "DatasetRef", "Location", "ModelRef", "NonNegative", "Params", "Positive", "Ref", "Secret",
-    "Share", "accepts_float", "expand", "location_fields",
+    "AttackRef", "Count", "DatasetRef", "Location", "ModelRef", "Natural", "NonNegative", "Params", "Positive", "Ref",
+    "Secret", "Share", "accepts_float", "expand", "location_fields",
 ]  # fmt: skip

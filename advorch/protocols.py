@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from advorch.kit.data import Data
     from advorch.kit.evaluation.findings import Findings
     from advorch.kit.evaluation.subject import Subject
+    from advorch.kit.perturbation.fitting import Fitting, FitTask
     from advorch.kit.training.step import Step
     from advorch.seeds import Seeds
 
@@ -28,6 +29,12 @@ class AttackFn(Protocol[P_contra]):
     """Perturb one batch inside `victim.ball(x)`; failures come back as best effort."""
 
     def __call__(self, victim: "Victim", x: "Tensor", y: "Tensor", params: P_contra, rng: "Draws", /) -> "Tensor": ...
+
+
+class PerturbationFn(Protocol[P_contra]):
+    """How one perturbation is fitted to what the task says."""
+
+    def __call__(self, task: "FitTask", params: P_contra, /) -> "Fitting": ...
 
 
 class ObjectiveFn(Protocol[P_contra]):

@@ -1,10 +1,11 @@
 """The parameters that a stage's host adds to those of the component it adapts."""
 
-from typing import Annotated, Literal
+import itertools
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from advorch.params import AttackRef, Count, ModelRef, NonNegative, Params, Positive, Share
+from advorch.params import AttackRef, Count, ModelRef, Natural, NonNegative, Params, Positive, Share
 from advorch.threat import Norm
 
 
@@ -19,8 +20,56 @@ class ThreatSettings(Params):
 class AttackSettings(ThreatSettings):
     """An attack stage."""
 
+    epsilons: Annotated[
+        tuple[NonNegative, ...] | None,
+        Field(min_length=1, description="a curve: increasing sizes, the last of which stands for `epsilon`"),
+    ] = None
+    levels: Annotated[
+        Count | None,
+        Field(description="round what is found to the box's lowest value plus so many steps, 255 for 8-bit pictures"),
+    ] = None
+    region: Annotated[
+        tuple[Natural, Natural, Count, Count] | None,
+        Field(description="[top, left, height, width] in pixels: only there a picture may change"),
+    ] = None
     samples: Annotated[Count | None, Field(description="attack only the first so many samples")] = None
-    chunk: Annotated[Count, Field(description="samples computed and committed together")] = 128
+    chunk: Annotated[Count, Field(description="samples computed and committed together")] = 512
+    batch: Annotated[Count, Field(description="rows that the model takes at once")] = 128
+
+    @model_validator(mode="before")
+    @classmethod
+    def _last_is_epsilon(cls, values: object) -> object:
+        """A curve needs no `epsilon` beside it."""
+        if isinstance(values, dict) and values.get("epsilons") and "epsilon" not in values:
+            return values | {"epsilon": values["epsilons"][-1]}
+        return values
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Self:
+        """Sizes stand in order, and the last is what the adversarial samples are judged at."""
+        sizes = self.epsilons
+        if sizes and any(later <= earlier for earlier, later in itertools.pairwise(sizes)):
+            raise ValueError(f"`epsilons` must increase: {', '.join(f'{size:g}' for size in sizes)}")
+        if sizes and self.epsilon != sizes[-1]:
+            raise ValueError(
+                f"leave out `epsilon` ({self.epsilon:g}): the last of `epsilons` ({sizes[-1]:g}) stands for it"
+            )
+        return self
+
+
+class PerturbationSettings(Params):
+    """A stage that fits one perturbation over a data set."""
+
+    target: Annotated[
+        int | str | None, Field(description="the class, by number or name, that every sample is to be taken for")
+    ] = None
+    source: Annotated[
+        int | str | None, Field(description="the class, by number or name, whose samples alone are fitted on")
+    ] = None
+    steps: Annotated[Count, Field(description="minibatches at most")] = 1000
+    batch: Annotated[Count, Field(description="samples of a minibatch")] = 64
+    samples: Annotated[Count | None, Field(description="fit on only the first so many samples")] = None
+    checkpoint_every: Annotated[Count, Field(description="minibatches between checkpoints")] = 100
 
 
 class OptimizerSettings(Params):
@@ -48,7 +97,7 @@ class TrainingSettings(OptimizerSettings):
     epochs: Count = 10
     batch: Count = 128
     precision: Literal["fp32", "fp64", "bf16"] = "fp32"
-    augment: Literal["none", "shift", "crop-flip"] = "none"
+    augment: Literal["none", "shift", "rotate", "crop-flip"] = "none"
     validate_with: Annotated[AttackRef | None, Field(description="attack for robust validation accuracy")] = None
     keep: Annotated[Literal["last", "best"], Field(description="which epoch's weights are the output")] = "last"
     patience: Annotated[Count | None, Field(description="stop after so many epochs without a better validation")] = None

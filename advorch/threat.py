@@ -1,7 +1,13 @@
 """What an attacker may know, change and want: plain data, no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeAlias
+
+End: TypeAlias = float | tuple[float, ...]
+Box: TypeAlias = tuple[End, End]
+"""The legal range of a value, lowest and highest; an end with several numbers has one for each channel of a sample."""
 
 
 class Access(StrEnum):
@@ -51,3 +57,22 @@ class ThreatModel:
     goals: frozenset[Goal] = frozenset({Goal.UNTARGETED})
     budget: Budget = Budget.FIXED
     stochastic: bool = False
+
+
+def parse_box(plain: Sequence[Any] | None) -> Box | None:
+    """A box from JSON."""
+    if not plain:
+        return None
+    low, high = (tuple(end) if isinstance(end, list) else end for end in plain)
+    return low, high
+
+
+def plain_box(box: Box | None) -> list[Any] | None:
+    """A box as JSON."""
+    return [list(end) if isinstance(end, tuple) else end for end in box] if box else None
+
+
+def span(box: Box) -> tuple[float, float]:
+    """The lowest and the highest value that any channel allows."""
+    low, high = box
+    return min(low) if isinstance(low, tuple) else low, max(high) if isinstance(high, tuple) else high

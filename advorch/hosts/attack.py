@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
+
 from advorch.artifacts import ArtifactType, Outcome, Output, Signature
 from advorch.components import AnyStageComponent, Attack
-from advorch.hosts.attack_metrics import distances, found_by, shares
+from advorch.hosts.attack_metrics import costs, curve, distances, found_by, shares
 from advorch.kit.adversarial_set import COLUMNS, AdversarialSet, write_adversarial
-from advorch.kit.attack.checks import check_access, check_fit, check_open, check_threat
+from advorch.kit.attack.checks import check_access, check_fit, check_open, check_same_samples, check_threat
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.run import draw_targets, run_attack
+from advorch.kit.attack.levels import check_levels
+from advorch.kit.attack.region import region_mask
+from advorch.kit.attack.run import Campaign, draw_targets, run_attack
 from advorch.kit.attack.victim import Victim
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
+from advorch.kit.perturbation.opening import open_perturbation
 from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
@@ -31,6 +36,8 @@ def open_job(context: StageContext, component: AnyStageComponent, settings: Any)
     model, data = open_model(context, context.inputs["model"][0]), open_data(context, source)
     check_access(component, model.access)
     check_fit(model.signature, data.signature)
+    if settings.levels:
+        check_levels(data.box)
     digests = {"model": model.digest, "data": content_digest(source)}
     return AttackJob(context, component, settings, model, data, digests)
 
@@ -42,6 +49,16 @@ def _open_surrogates(context: StageContext, signature: Signature) -> "tuple[nn.M
         check_fit(surrogate.signature, signature)
         check_open(surrogate.label, surrogate.access)
     return tuple(surrogate.module.to(context.device) for surrogate in surrogates)
+
+
+def _open_candidates(context: StageContext, signature: Signature) -> "Tensor | None":
+    """Samples that an attacker has besides those under attack, where some are connected."""
+    sources = context.inputs.get("candidates", ())
+    if not sources:
+        return None
+    candidates = open_data(context, sources[0])
+    check_same_samples("the candidates", candidates.signature, signature)
+    return candidates.x.to(context.device)
 
 
 class AttackJob:
@@ -64,17 +81,31 @@ class AttackJob:
         self._digests = digests
         self._module = model.module.to(context.device)
         self._surrogates = _open_surrogates(context, data.signature)
+        self._perturbation = open_perturbation(context)
+        self._candidates = _open_candidates(context, data.signature)
         self._perturb = attack.load()
+        self._mask = region_mask(settings.region, data.signature.shape)
+        self._campaign = Campaign(epsilons=settings.epsilons or (), levels=settings.levels, pooled=attack.pooled)
         self.count = len(self._data)
         self.chunk: int = settings.chunk
 
     def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
         """Attack and judge one chunk."""
-        batch = self._data.take(slice(start, stop)).to(self._context.device)
-        rng = self._draws(batch.ids)
-        rows = run_attack(self._perturb, self._victim(), batch.x, batch.y, self._settings, rng).rows()
+        chunk = self._data.take(slice(start, stop)).to(self._context.device)
+        parts = [self._attacked(chunk.take(rows)) for rows in self._cut(len(chunk))]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def _cut(self, count: int) -> list[slice]:
+        """A chunk stays whole where those who are fooled make room for others, or for the next epsilon."""
+        size = count if self._campaign.pooled or self._campaign.epsilons else self._settings.batch
+        return [slice(start, start + size) for start in range(0, count, size)]
+
+    def _attacked(self, batch: "Data") -> "dict[str, Tensor]":
+        rng, victim = self._draws(batch.ids), self._victim()
+        result = run_attack(self._perturb, victim, batch.x, batch.y, self._settings, rng, campaign=self._campaign)
+        rows = result.rows()
         known = rows | {"ids": batch.ids.cpu(), "y": batch.y.cpu()}
-        return {name: known[name] for name in COLUMNS}
+        return {name: known[name] for name in (*COLUMNS, *(["target"] if self._settings.targeted else []))}
 
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
         """The adversarial set, and its accuracies."""
@@ -89,6 +120,9 @@ class AttackJob:
             model=self._digests["model"],
             data=self._digests["data"],
             budget=self._attack.threat.budget,
+            target=rows.get("target"),
+            access=self._attack.threat.access,
+            surrogates=tuple(content_digest(source) for source in self._context.inputs.get("surrogates", ())),
         )
         folder = self._context.scratch / "adversarial"
         write_adversarial(folder, samples)
@@ -107,16 +141,20 @@ class AttackJob:
             access=self._attack.threat.access,
             targeted=self._settings.targeted,
             surrogates=self._surrogates,
+            perturbation=self._perturbation,
+            candidates=self._candidates,
             budget=self._attack.threat.budget,
+            mask=self._mask,
+            batch=self._settings.batch,
         )
 
     def _metrics(self, samples: AdversarialSet) -> dict[str, float]:
         targeted = self._settings.targeted
         goal = draw_targets(self._draws(samples.ids), samples.y, len(samples.classes)) if targeted else samples.y
         found = found_by(self._attack.threat.budget, samples, goal, targeted=targeted)
-        return (
-            shares(samples) | distances(samples, self._data.x, self._settings.norm, found) | self._violations(samples)
-        )
+        lengths = distances(samples, self._data.x, self._settings.norm, found)
+        sizes = curve(samples, self._settings.epsilons or ())
+        return shares(samples) | sizes | lengths | costs(samples) | self._violations(samples)
 
     def _violations(self, samples: AdversarialSet) -> dict[str, float]:
         """Judged again from what is handed on."""

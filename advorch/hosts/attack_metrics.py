@@ -1,5 +1,7 @@
 """What an attack stage says of its samples in numbers."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,12 +11,29 @@ from advorch.threat import Budget, Norm
 
 
 def shares(samples: AdversarialSet) -> dict[str, float]:
-    """Of all samples, but the success rate, which is of those that were right before."""
+    """Of all samples, but the success rates, which are of those that were right before."""
     right = int(samples.clean_correct.sum())
     return {
         "clean_accuracy": right / len(samples),
         "robust_accuracy": int(samples.robust.sum()) / len(samples),
         "success_rate": int(samples.success.sum()) / right if right else 0.0,
+        "success_rate_unrounded": int(samples.unrounded_success.sum()) / right if right else 0.0,
+    }
+
+
+def costs(samples: AdversarialSet) -> dict[str, float]:
+    """Queries of whoever was attacked, and after how many steps half of the fooled were; -1 where nobody counted."""
+    queries, steps = samples.queries[samples.clean_correct], samples.first_step[samples.first_step >= 0]
+    return {
+        "mean_queries": float(queries.double().mean()) if len(queries) else 0.0,
+        "median_first_step": float(steps.double().quantile(0.5)) if len(steps) else -1.0,
+    }
+
+
+def curve(samples: AdversarialSet, epsilons: Sequence[float]) -> dict[str, float]:
+    """Robust accuracy at each epsilon; whoever fell at a smaller one has fallen."""
+    return {
+        f"robust_accuracy_at_{epsilon:g}": int(samples.robust_at(epsilon).sum()) / len(samples) for epsilon in epsilons
     }
 
 

@@ -15,6 +15,7 @@ from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
 from advorch.kit.evaluation.report import headline, render
 from advorch.kit.evaluation.subject import Subject, name_models, name_sets
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
+from advorch.kit.perturbation.opening import open_perturbations
 from advorch.protocols import StageContext
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from advorch.kit.data import Data
 
 _MAIN = "data"
+_STREAM = "evaluation"
 
 
 def open_job(context: StageContext, component: AnyStageComponent, settings: Any) -> "EvaluationJob":
@@ -81,6 +83,9 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
         samples=samples[0] if samples else None,
         datasets=datasets,
         device=context.device,
+        perturbations=open_perturbations(context, "perturbations") + open_perturbations(context, "perturbation"),
+        lookup=context.lookup,
+        seed=context.seeds.stream(_STREAM),
     )
 
 

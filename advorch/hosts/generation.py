@@ -24,6 +24,7 @@ from advorch.kit.evaluation.figures import is_image, sheet
 from advorch.kit.inputs import open_data
 from advorch.params import location_fields
 from advorch.protocols import StageContext
+from advorch.threat import span
 
 _REPORTS, _SHOWN = 100, 64
 
@@ -61,7 +62,7 @@ def _plain(settings: Any) -> dict[str, Json]:
 
 
 def _range(data: Data) -> tuple[float, float]:
-    return data.box or (float(data.x.min()), float(data.x.max()))
+    return span(data.box) if data.box else (float(data.x.min()), float(data.x.max()))
 
 
 def _as_data(samples: Tensor, data: Data) -> Data:

@@ -13,7 +13,7 @@ from advorch.artifacts import FORMAT, Signature, check_format
 from advorch.canonical import Json
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.data import Data
-from advorch.threat import Access
+from advorch.threat import Access, parse_box, plain_box
 
 _WEIGHTS = "weights.safetensors"
 _MODEL = "model.json"
@@ -86,8 +86,7 @@ def write_data(folder: Path, data: Data) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {"x": data.x, "y": data.y, "ids": data.ids}
     save_file({name: _apart(tensor) for name, tensor in tensors.items()}, folder / _SAMPLES)
-    box = list(data.box) if data.box else None
-    record = {"classes": list(data.classes), "box": box, "vocabulary": list(data.vocabulary)}
+    record = {"classes": list(data.classes), "box": plain_box(data.box), "vocabulary": list(data.vocabulary)}
     write_json(folder / _DATA, {"format": f"dataset/{FORMAT}", **record})
 
 
@@ -95,8 +94,8 @@ def read_data(folder: Path) -> Data:
     """Read back what `write_data` wrote."""
     plain = _read_plain(folder / _DATA, "dataset")
     tensors = load_file(folder / _SAMPLES)
-    box = tuple(plain["box"]) if plain["box"] else None
-    return Data(**tensors, classes=tuple(plain["classes"]), box=box, vocabulary=tuple(plain["vocabulary"]))
+    classes, vocabulary = tuple(plain["classes"]), tuple(plain["vocabulary"])
+    return Data(**tensors, classes=classes, box=parse_box(plain["box"]), vocabulary=vocabulary)
 
 
 def untie(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:

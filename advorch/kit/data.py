@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from advorch.artifacts import Signature
+from advorch.threat import Box
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,7 @@ class Data:
     y: "Tensor"
     ids: "Tensor"
     classes: tuple[str, ...]
-    box: tuple[float, float] | None = None
+    box: Box | None = None
     vocabulary: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from advorch.plan.complaints import Complaint, Path
 from advorch.plan.parameters import Checked, Report
 from advorch.registry.registry import Registry
 from advorch.settings import ThreatSettings, TrainingSettings
-from advorch.threat import Access, Norm
+from advorch.threat import Access, Box, Norm, span
 
 T = TypeVar("T")
 
@@ -18,7 +18,6 @@ _DATASETS = (ArtifactType.DATASET, ArtifactType.ADVERSARIAL, ArtifactType.SAMPLE
 
 
 Granted = tuple[str, Access]
-Box = tuple[float, float]
 
 
 class ThreatCheck:
@@ -74,7 +73,7 @@ def _check_access(attack: Attack[Any], models: frozenset[Granted], path: Path, r
 def _check_scale(threat: ThreatSettings, boxes: frozenset[Box], path: Path, report: Report) -> None:
     if threat.norm is not Norm.LINF or not boxes:
         return
-    low, high = max(boxes, key=lambda box: (box[1] - box[0], box))
+    low, high = max((span(box) for box in boxes), key=lambda box: (box[1] - box[0], box))
     if threat.epsilon > high - low:
         message = f"epsilon {threat.epsilon:g} is larger than the whole range of the data, [{low:g}, {high:g}]"
         shrunk = threat.epsilon / 255 <= high - low

@@ -18,7 +18,7 @@ from advorch.kit.attack.victim import Finish, Victim
 from advorch.kit.data import Data
 from advorch.testing.check import ContractBroken
 from advorch.testing.common import small_params, unfit, usable_params
-from advorch.testing.fakes import LinearModel, small_conv, small_mlp, tiny_data
+from advorch.testing.fakes import LinearModel, small_conv, small_mlp, stripes, tiny_data
 from advorch.threat import Budget, Norm
 
 RADIUS: Final[Mapping[Norm, float]] = {
@@ -139,6 +139,7 @@ class Arena:
             targeted=target is not None,
             finish=finish,
             surrogates=(case.module,) if self.component.surrogates else (),
+            perturbation=stripes(case.x.shape[1:], RADIUS[norm], case.classes) if self.component.perturbation else None,
             budget=budget,
         )
         params = usable_params(self.component) if full else small_params(self.component)

@@ -165,7 +165,11 @@ def finds_the_shortest_way_over_a_linear_boundary(arena: Arena) -> None:
         fooled = case.module(z).argmax(1) != case.y
         demand(fooled.all(), f"{case.name}, {norm}: nothing found for {int((~fooled).sum())} of {len(fooled)} samples")
         far = radius_excess(case.x, z, norm, torch.zeros(len(z))) / exact
-        demand((far < 1.5).all(), f"{case.name}, {norm}: up to {float(far.max()):.3g} times the exact distance")
+        usual, worst = float(far.median()), float(far.max())
+        demand(
+            usual < 1.2 and worst < 2,
+            f"{case.name}, {norm}: {usual:.3g}, at most {worst:.3g}, times the exact distance",
+        )
 
 
 def looks_beyond_epsilon_for_the_smallest_perturbation(arena: Arena) -> None:

@@ -24,6 +24,7 @@ ARGUMENTS: Mapping[str, Mapping[str, int]] = {
     "dataset": {"": 2},
     "model": {"": 2},
     "stage": {"": 2},
+    "perturbation": {"": 2},
 }
 
 # one word an idea, in every component

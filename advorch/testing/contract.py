@@ -16,6 +16,7 @@ _FAMILIES: Mapping[str, str] = {
     "evaluate": "advorch.testing.evaluations",
     "dataset": "advorch.testing.datasets",
     "model": "advorch.testing.models",
+    "perturbation": "advorch.testing.perturbations",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from advorch.components import AnyComponent, Dataset
+from advorch.kit.box import ends_of
 from advorch.kit.data import Data
 from advorch.params import Params
 from advorch.testing.check import Check, NotApplicable, demand
@@ -54,7 +55,7 @@ def keeps_to_its_box(component: Dataset[Any], params: Params) -> None:
         demand(torch.isfinite(data.x).all(), f"split {split!r}: not every value is finite")
         demand(data.box == component.box, f"split {split!r}: box {data.box}, declared {component.box}")
         if data.box:
-            low, high = data.box
+            low, high = ends_of(data.box, tuple(data.x.shape[1:]), data.x)
             inside = bool((data.x >= low).all() and (data.x <= high).all())
             demand(
                 inside, f"split {split!r}: values from {float(data.x.min())} to {float(data.x.max())}, box {data.box}"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -16,9 +16,12 @@ from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel, SubjectSet
+from advorch.kit.perturbation.fitted import Kind
+from advorch.registry.discovery import discover
+from advorch.registry.registry import Registry
 from advorch.testing.check import Check, ContractBroken, demand
 from advorch.testing.common import small_params, unfit
-from advorch.testing.fakes import LinearModel, learnable_data, small_conv, small_mlp
+from advorch.testing.fakes import LinearModel, learnable_data, small_conv, small_mlp, stripes
 
 Rows = dict[str, Tensor]
 
@@ -97,8 +100,7 @@ def _findings(component: Evaluation[Any], subject: Subject, *, fresh: int = 0) -
 def _subjects(component: Evaluation[Any]) -> Iterator[Subject]:
     """Points and images, less what the evaluation refuses; one that refuses both breaks its contract."""
     reason, taken = "", 0
-    for shape in ((2,), (1, 8, 8)):
-        subject = _subject(component, shape)
+    for subject in _offered(component):
         try:
             _findings(component, subject)
         except StageFailed as refusal:
@@ -110,6 +112,17 @@ def _subjects(component: Evaluation[Any]) -> Iterator[Subject]:
             yield subject
     if not taken:
         raise ContractBroken(f"refuses points and images: {reason}")
+
+
+def _offered(component: Evaluation[Any]) -> Iterator[Subject]:
+    """Every shape; with a perturbation of each kind where one is taken."""
+    fitted = any(port.type is ArtifactType.PERTURBATION for port in component.ports.values())
+    for shape in ((2,), (1, 8, 8)):
+        subject = _subject(component, shape)
+        kinds = [kind for kind in Kind if len(shape) > 1 or kind is Kind.UNIVERSAL] if fitted else []
+        yield from (replace(subject, perturbations=(stripes(shape, 0.05, CLASSES, kind),)) for kind in kinds)
+        if not fitted:
+            yield subject
 
 
 def _subject(component: Evaluation[Any], shape: tuple[int, ...]) -> Subject:
@@ -124,7 +137,18 @@ def _subject(component: Evaluation[Any], shape: tuple[int, ...]) -> Subject:
         adversarials=tuple(_adversarial(model, data) for model in models),
         samples=_clusters(shape, seed=1) if ArtifactType.SAMPLES in ports.values() else None,
         datasets={name: _clusters(shape, seed=2 + number) for number, name in enumerate(others)},
+        lookup=_find,
     )
+
+
+def _find(component: str) -> AnyComponent:
+    """What parameters name, of all that is installed."""
+    return _installed().component(component)
+
+
+@cache
+def _installed() -> Registry:
+    return discover()
 
 
 def _clusters(shape: tuple[int, ...], seed: int) -> Data:

@@ -1,17 +1,21 @@
 """Stand-ins for what the engine provides, and models small enough to know the answer."""
 
+import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from advorch.artifacts import Input
+from advorch.artifacts import Input, Signature
 from advorch.components import AnyComponent
 from advorch.errors import Stopped
 from advorch.kit.data import Data
+from advorch.kit.perturbation.fitted import Fitted, Kind, Print
+from advorch.kit.perturbation.placing import Placing
+from advorch.kit.perturbation.scene import Scene
 from advorch.registry.plugin import Plugin
 from advorch.registry.registry import Registry
 from advorch.seeds import Seeds
@@ -147,3 +151,31 @@ def learnable_data(count: int = 64, shape: tuple[int, ...] = (12,), classes: int
     shift = (data.y.float() / (classes - 1) - 0.5) * 0.3
     x = (data.x + shift.reshape(-1, *[1] * len(shape))).clamp(0, 1)
     return Data(x=x, y=data.y, ids=data.ids, classes=data.classes, box=data.box)
+
+
+def stripes(shape: Sequence[int], height: float, classes: int = 3, kind: Kind = Kind.UNIVERSAL) -> Fitted:
+    """A perturbation that was fitted to nobody: up and down in turns; of class 0 to class 1 where that matters."""
+    size = math.prod(shape)
+    signs = (torch.arange(size) % 2 * 2.0 - 1.0).view(*shape)
+    pattern = height * signs if kind is Kind.UNIVERSAL else 0.5 + 0.5 * signs
+    mask = torch.zeros(1, *shape[1:])
+    mask[..., : max(1, shape[-1] // 2)] = 1
+    how = {
+        Kind.UNIVERSAL: {"norm": "linf", "epsilon": height},
+        Kind.PATCH: {"placing": Placing().plain()},
+        Kind.STICKER: {"scene": Scene().plain()},
+        Kind.TEXTURE: {"scene": Scene(shape="ball").plain()},
+    }[kind]
+    printed = Print(
+        kind=kind,
+        pattern=pattern,
+        mask=mask if kind in (Kind.PATCH, Kind.STICKER) else None,
+        original=1 - pattern if kind is Kind.TEXTURE else None,
+        how=how,
+    )
+    names = tuple(f"class {index}" for index in range(classes))
+    aim = (None, None) if kind is Kind.UNIVERSAL else (1, 0)
+    return Fitted(
+        print=printed, component=f"attack/{kind.value}", settings={}, target=aim[0], source=aim[1], label="stand-in",
+        signature=Signature(shape=tuple(shape), classes=names, box=(0.0, 1.0)), model="m" * 64, data="d" * 64,
+    )  # fmt: skip

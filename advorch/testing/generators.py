@@ -13,6 +13,7 @@ from advorch.errors import StageFailed
 from advorch.kit.adversary.game import Game
 from advorch.kit.adversary.loop import Rules, play
 from advorch.kit.adversary.match import Match
+from advorch.kit.box import ends_of
 from advorch.kit.data import Data
 from advorch.testing.check import Check, ContractBroken, demand
 from advorch.testing.common import small_params, unfit
@@ -60,7 +61,7 @@ def samples_fit_the_data(component: Generator[Any]) -> None:
         shape = (count, *data.signature.shape)
         demand(tuple(drawn.shape) == shape, f"sample({count}) has shape {tuple(drawn.shape)}, not {shape}")
         demand(torch.isfinite(drawn).all(), "samples are not finite")
-        low, high = data.box or (-torch.inf, torch.inf)
+        low, high = ends_of(data.box or (-torch.inf, torch.inf), data.signature.shape, drawn)
         demand(bool((drawn >= low).all() and (drawn <= high).all()), f"samples leave the box {data.box}")
 
 

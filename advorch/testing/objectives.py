@@ -1,5 +1,6 @@
 """What an objective promises: one finite number that a model can be trained by."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -38,7 +39,7 @@ def checks(component: AnyComponent) -> list[Check]:
 
 
 def gives_one_finite_number_with_a_gradient(component: Objective[Any]) -> None:
-    for step in _steps():
+    for step in _steps(component):
         loss = _loss(component, step)
         demand(loss.dim() == 0, f"returned shape {tuple(loss.shape)}, not one number")
         demand(torch.isfinite(loss), f"the loss is {loss.item()}")
@@ -50,13 +51,13 @@ def gives_one_finite_number_with_a_gradient(component: Objective[Any]) -> None:
 
 
 def is_the_same_under_the_same_draws(component: Objective[Any]) -> None:
-    for first, second in zip(_steps(), _steps(), strict=True):
+    for first, second in zip(_steps(component), _steps(component), strict=True):
         values = [_loss(component, step).item() for step in (first, second)]
         demand(values[0] == values[1], f"the same step gave {values[0]} and {values[1]}")
 
 
 def logs_finite_numbers(component: Objective[Any]) -> None:
-    for step in _steps():
+    for step in _steps(component):
         _loss(component, step)
         for name, value in step.logged.items():
             number = torch.as_tensor(value)
@@ -66,7 +67,7 @@ def logs_finite_numbers(component: Objective[Any]) -> None:
 
 def leaves_weights_and_modes_alone(component: Objective[Any]) -> None:
     """Buffers may move: a forward pass in training gathers batch statistics."""
-    for step in _steps():
+    for step in _steps(component):
         before = snapshot(step.model)
         _loss(component, step)
         after = snapshot(step.model)
@@ -76,13 +77,15 @@ def leaves_weights_and_modes_alone(component: Objective[Any]) -> None:
 
 def takes_a_single_sample(component: Objective[Any]) -> None:
     """The last batch of an epoch may hold one; batch norm on vectors is the model's affair, not the loss's."""
-    step = next(iter(_steps(count=1)))
+    step = next(iter(_steps(component, count=1)))
     demand(torch.isfinite(_loss(component, step)), "the loss of a single sample is not finite")
 
 
 def trains_a_model(component: Objective[Any]) -> None:
-    data = learnable_data(64, (12,), 2)
-    model = small_mlp(12, 2)
+    """Vectors, or images where it refuses those."""
+    images = next(iter(_steps(component))).x.dim() > 2
+    data = learnable_data(64, (1, 8, 8) if images else (12,), 2)
+    model = small_conv(1, 8, 2) if images else small_mlp(12, 2)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         trainer = Trainer(_recipe(component, model, data))
@@ -106,19 +109,33 @@ def _recipe(component: Objective[Any], model: nn.Module, data: Data) -> Recipe:
     )  # fmt: skip
 
 
-def _steps(count: int = 8) -> list[Step]:
+def _steps(component: Objective[Any], count: int = 8) -> list[Step]:
+    """Vectors and images, less what the objective refuses; one that refuses both breaks its contract."""
     grounds = [
         (small_mlp(12, 2), learnable_data(count, (12,), 2)),
         (small_mlp(12, 3), learnable_data(count, (12,), 3)),
         (small_conv(1, 8, 3), learnable_data(count, (1, 8, 8), 3)),
     ]
-    return [_step(module.train(), data) for module, data in grounds]
+    taken = [(module, data) for module, data in grounds if _taken(component, _step(module.train(), data))]
+    demand(taken, "refuses vectors and images")
+    return [_step(module.train(), data) for module, data in taken]
+
+
+def _taken(component: Objective[Any], step: Step) -> bool:
+    step.model = copy.deepcopy(step.model)  # a try leaves batch statistics behind
+    try:
+        _loss(component, step)
+    except StageFailed as refusal:
+        if not unfit(refusal):
+            raise
+        return False
+    return True
 
 
 def _step(module: nn.Module, data: Data) -> Step:
     return Step(
         model=module, x=data.x, y=data.y, ids=data.ids, unlabelled=None, epoch=1, index=0, progress=0.0,
-        seeds=Seeds(0), attacks=attack_by_sign,
+        seeds=Seeds(0), attacks=attack_by_sign, box=data.box,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from advorch.components import AnyComponent, Attack, Dataset, Port, StageCompone
 from advorch.params import Params
 from advorch.registry.describe import rows_of
 from advorch.registry.registry import Registry
+from advorch.threat import span
 
 OURS = "advorch"
 COLUMNS = ("parameter", "type", "default", "bounds", "")
@@ -79,7 +80,7 @@ def _facts(component: AnyComponent) -> dict[str, str]:
     if isinstance(component, StageComponent):
         return _ports(component)
     if isinstance(component, Dataset):
-        box = f"{component.box[0]:g} to {component.box[1]:g}" if component.box else "unbounded"
+        box = "{:g} to {:g}".format(*span(component.box)) if component.box else "unbounded"
         return {"splits": listed(component.splits), "values": box}
     return {}
 

@@ -41,5 +41,11 @@ def check_fit(model: Signature, data: Signature) -> None:
         raise _refused(f"the model knows {len(model.classes)} classes, the data has {len(data.classes)}", "")
 
 
+def check_same_samples(what: str, found: Signature, data: Signature) -> None:
+    """Whether samples that the attacker has besides are of the shape of those under attack."""
+    if found.shape != data.shape:
+        raise _refused(f"{what} are of shape {found.shape}, the data is of shape {data.shape}", "")
+
+
 def _refused(message: str, hint: str) -> StageFailed:
     return StageFailed(message, error_class=ErrorClass.USER, hint=hint)

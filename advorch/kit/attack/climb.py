@@ -4,117 +4,125 @@ Who comes back to where it was leaves too, since it would go round for ever. In 
 seems fooled is judged in full precision, and goes on in it if it was not.
 """
 
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
 import torch
 from torch import Tensor
 
 from advorch.kit.attack.best import Best
 from advorch.kit.attack.recipe import Recipe, Walk
+from advorch.kit.attack.rounds import look_back, remember
 from advorch.kit.attack.victim import Slope
 
 _PATIENCE = 5  # steps between two looks at who is fooled on a device where looking means waiting
-_AS_HIGH = 1e-5  # losses of one point in batches of different sizes are no more apart than that
-_ODD = -7046029254386353131  # 2^64 over the golden ratio: spreads the bits of a state
+_TOGETHER: Final = 8  # steps that are compared at once: few operations for each, and no more points kept than that
 
 
-def climb(walk: Walk, recipe: Recipe, best: Best, first: int = 0) -> Best:
-    """From step `first` on; the last point is judged too."""
-    rows, own = torch.arange(len(walk.z), device=walk.z.device), best
-    for number in range(first, recipe.steps):
-        slope = recipe.survey(walk, recipe)
-        fooled = walk.victim.judge(slope.logits, walk.y)
-        own = _seen(own, walk.z, number, slope.value, fooled)
-        if recipe.cyclic:
-            note_state(walk, number, slope.value, recipe.steps)
-        if _worth_a_look(number, walk.z):
-            staying = _still_climbing(walk, own)
-            if len(staying) < len(rows):
-                best = best.put(rows, own)
-                rows, own, walk, slope = rows[staying], own.take(staying), walk.take(staying), _rows(slope, staying)
-            if not len(rows):
-                return best
-        walk.advance(recipe, number, slope)
-    last = walk.height(recipe)
-    own = own.after(walk.z, last.value, walk.victim.judge(last.logits, walk.y))
-    return best.put(rows, own)
+class Sight(NamedTuple):
+    """A point after so many steps, its loss, and whether it fooled, which a search in bfloat16 does not know."""
+
+    number: int
+    z: Tensor
+    value: Tensor
+    fooled: Tensor
 
 
-def climb_in_bfloat16(walk: Walk, recipe: Recipe, best: Best) -> Best:
-    """The same search for half the price, where the hardware multiplies in bfloat16; every verdict is in full."""
-    rows, own = torch.arange(len(walk.z), device=walk.z.device), best
-    for number in range(recipe.steps):
-        with torch.autocast(walk.z.device.type, torch.bfloat16):
-            slope = recipe.survey(walk, recipe)
-        own = _seen(own, walk.z, number, slope.value, own.fooled)
-        if recipe.cyclic:
-            note_state(walk, number, slope.value, recipe.steps)
-        if _worth_a_look(number, walk.z):
-            leaving = walk.victim.judge(slope.logits, walk.y) | _gone_round(walk)
-            if bool(leaving.any()):
-                gone, staying = leaving.nonzero().squeeze(1), (~leaving).nonzero().squeeze(1)
-                best = best.put(rows[gone], _in_full(walk.take(gone), recipe, own.take(gone), number))
-                rows, own, walk, slope = rows[staying], own.take(staying), walk.take(staying), _rows(slope, staying)
-            if not len(rows):
-                return best
-        walk.advance(recipe, number, slope)
-    last = walk.height(recipe)
-    own = own.after(walk.z, last.value, walk.victim.judge(last.logits, walk.y))
-    return best.put(rows, own)
+@dataclass(slots=True, kw_only=True)
+class Ascent:
+    """Some samples on their way up; `rows` are their places in the whole, `own` is what they have found.
 
-
-def note_state(walk: Walk, number: int, value: Tensor, steps: int) -> None:
-    """Whether a sample is twice running where it has been, to the bit, at the loss of every visit: it goes round.
-
-    A model that draws gives another loss at the same point.
+    `number` steps of this ascent are behind them, and `before` steps of earlier ones. Where the search is in bfloat16
+    nobody is judged on the way: `seems_done` says who is worth a verdict.
     """
-    memory, state = walk.memory, _fingerprint(walk.z)
-    if not number:
-        memory["states"] = torch.zeros(len(state), steps, dtype=torch.int64, device=state.device)
-        memory["heights"] = torch.zeros(len(state), steps, dtype=value.dtype, device=state.device)
-        memory["again"] = memory["round"] = torch.zeros_like(state, dtype=torch.bool)
-    visits = memory["states"][:, :number] == state[:, None]
-    other = ~torch.isclose(memory["heights"][:, :number], value[:, None], rtol=_AS_HIGH, atol=0)
-    again = visits.any(1) & ~(visits & other).any(1)
-    memory["round"] = memory["round"] | (again & memory["again"])
-    memory["again"] = again
-    memory["states"][:, number], memory["heights"][:, number] = state, value
+
+    recipe: Recipe
+    walk: Walk
+    rows: Tensor
+    own: Best
+    restart: int = 0
+    before: int = 0
+    number: int = 0
+    exact: bool = True
+    unsettled: list[Sight] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether all steps are done, and the last point is all that is left to judge."""
+        return self.number >= self.recipe.steps
+
+    def take(self, index: Tensor) -> "Ascent":
+        """The ascent of some of the samples, by position."""
+        self.settle()
+        part = {"walk": self.walk.take(index), "rows": self.rows[index], "own": self.own.take(index)}
+        return replace(self, **part, unsettled=[])
+
+    def survey(self) -> Slope:
+        """The slope where it stands, in the precision of the search."""
+        with torch.autocast(self.walk.z.device.type, torch.bfloat16, enabled=not self.exact):
+            return self.recipe.survey(self.walk, self.recipe)
+
+    def see(self, slope: Slope) -> Tensor:
+        """Remember the point; who seems fooled there, as far as the precision of the search can tell."""
+        fooled = self.walk.victim.judge(slope.logits, self.walk.y)
+        self.unsettled.append(Sight(self.number, self.walk.z, slope.value, fooled if self.exact else self.own.fooled))
+        if (self.number + 1) % _TOGETHER == 0:
+            self.settle()
+            if self.recipe.cyclic:
+                look_back(self.walk.memory, self.number + 1 - _TOGETHER, self.number + 1)
+        return fooled
+
+    def seems_done(self, fooled: Tensor) -> Tensor:
+        """Who is done, given who seems fooled here; who was fooled since the last look is done as well."""
+        if not _always_looks(self):
+            return self.is_done() | fooled
+        known = self.walk.memory.get("round")
+        return fooled if known is None else fooled | known
+
+    def settle(self) -> None:
+        """Find the best of what was seen since the last time, and keep what tells whether anybody goes round."""
+        if not self.unsettled:
+            return
+        first, seen = self.unsettled[0].number, self.unsettled
+        self.unsettled = []
+        z, value, fooled = (torch.stack(columns) for columns in list(zip(*seen, strict=True))[1:])
+        if self.recipe.cyclic:
+            remember(self.walk.memory, first, z, value, self.recipe.steps)
+        if first == 0:  # the start, which may be the clean sample: nothing but a verdict makes it anybody's best
+            value[0] = -torch.inf
+        self.own = self.own.after_all(z, value, fooled, self.before + first)
+
+    def advance(self, slope: Slope) -> None:
+        """One step further."""
+        self.walk.advance(self.recipe, self.number, slope)
+        self.number += 1
+
+    def judge_here(self) -> None:
+        """The verdict on the point where it stands, in full precision."""
+        self.settle()
+        height = self.walk.height(self.recipe)
+        keep = self.own.after if self.number else self.own.after_start
+        fooled = self.walk.victim.judge(height.logits, self.walk.y)
+        self.own = keep(self.walk.z, height.value, fooled, self.before + self.number)
+
+    def is_done(self) -> Tensor:
+        """Who is fooled, or goes round."""
+        self.settle()
+        known = self.walk.memory.get("round")
+        return self.own.fooled if known is None else self.own.fooled | known
+
+    def in_full(self) -> "Ascent":
+        """The same, in full precision from here on."""
+        return replace(self, exact=True)
 
 
-def _fingerprint(values: Tensor) -> Tensor:
-    """64 bits of all the bits of each sample, whose places matter."""
-    kind = torch.int64 if values.dtype == torch.float64 else torch.int32
-    words = (values if values.element_size() > 2 else values.float()).contiguous().view(kind).flatten(1).long()
-    places = torch.arange(1, words.shape[1] + 1, device=words.device) * _ODD
-    mixed = (words + places) * _ODD
-    return ((mixed ^ (mixed >> 29)) * _ODD).sum(1)
+def worth_a_look(ascent: Ascent) -> bool:
+    """Whether to look now at who is done: on a device looking means waiting."""
+    return _always_looks(ascent) or ascent.number % _PATIENCE == 0
 
 
-def _in_full(walk: Walk, recipe: Recipe, own: Best, number: int) -> Best:
-    """The verdict on those who seem fooled; the others go on from here in full precision."""
-    here = walk.height(recipe)
-    own = _seen(own, walk.z, number, here.value, walk.victim.judge(here.logits, walk.y))
-    going = (~own.fooled & ~_gone_round(walk)).nonzero().squeeze(1)
-    if not len(going):
-        return own
-    return own.put(going, climb(walk.take(going), recipe, own.take(going), number))
-
-
-def _seen(own: Best, z: Tensor, number: int, value: Tensor, fooled: Tensor) -> Best:
-    return own.after(z, value, fooled) if number else own.after_start(z, value, fooled)
-
-
-def _still_climbing(walk: Walk, own: Best) -> Tensor:
-    """The positions of those who are neither fooled nor going round; waits for the device."""
-    return (~own.fooled & ~_gone_round(walk)).nonzero().squeeze(1)
-
-
-def _gone_round(walk: Walk) -> Tensor:
-    known = walk.memory.get("round")
-    return torch.zeros(len(walk.z), dtype=torch.bool, device=walk.z.device) if known is None else known
-
-
-def _rows(slope: Slope, index: Tensor) -> Slope:
-    return Slope(*(column[index] for column in slope))
-
-
-def _worth_a_look(number: int, z: Tensor) -> bool:
-    return z.device.type == "cpu" or number % _PATIENCE == 0
+def _always_looks(ascent: Ascent) -> bool:
+    return ascent.walk.z.device.type == "cpu"

@@ -1,6 +1,9 @@
 """Attacks that see labels alone: a first point that fools, and the way from there back to the sample."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,14 +14,30 @@ from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.victim import Finish, Victim
 from advorch.threat import Budget, Norm
 
+Start: TypeAlias = Callable[[ThreatSet, int, Draws], Tensor]
+
+
+def start_that_fools(victim: Victim, x: Tensor, y: Tensor, draws: int, rng: Draws) -> tuple[Tensor, Tensor]:
+    """A point far away to begin at: one of the attacker's own samples where there are some, else noise.
+
+    Noise is rarely taken for a class that is given, so that a target needs samples.
+    """
+    if victim.candidates is None:
+        return noise_that_fools(victim, x, y, draws, rng)
+    return _first(partial(_one_of, victim.candidates), victim, x, y, draws, rng)
+
 
 def noise_that_fools(victim: Victim, x: Tensor, y: Tensor, draws: int, rng: Draws) -> tuple[Tensor, Tensor]:
     """The first of so many points far away that fools each sample, else the last one drawn; and who was fooled."""
+    return _first(_anywhere, victim, x, y, draws, rng)
+
+
+def _first(start: Start, victim: Victim, x: Tensor, y: Tensor, draws: int, rng: Draws) -> tuple[Tensor, Tensor]:
     ball = victim.ball_of(x, math.inf)
-    z = _anywhere(ball, 0, rng.fork(0))
+    z = start(ball, 0, rng.fork(0))
     standing = torch.arange(len(x), device=x.device)
     for number in range(draws):
-        drawn = _anywhere(ball.take(standing), number, rng.fork(number).take(standing))
+        drawn = start(ball.take(standing), number, rng.fork(number).take(standing))
         z = z.index_copy(0, standing, drawn)
         standing = standing[~victim.take(standing).fooled(drawn, y[standing])]
         if not len(standing):
@@ -60,6 +79,12 @@ def unfinished(victim: Victim, x: Tensor, z: Tensor, fooled: Tensor) -> Tensor:
     if victim.budget is Budget.MINIMAL or victim.finish is not Finish.FOOLED:
         return fooled.nonzero().squeeze(1)
     return (fooled & ~victim.ball(x).contains(z)).nonzero().squeeze(1)
+
+
+def _one_of(candidates: Tensor, ball: ThreatSet, number: int, rng: Draws) -> Tensor:
+    """A candidate for each sample, all equally likely; what is masked stays."""
+    chosen = rng.integers((), 0, len(candidates)).to(candidates.device)
+    return ball.project(candidates[chosen].to(ball.x))
 
 
 def _anywhere(ball: ThreatSet, number: int, rng: Draws) -> Tensor:

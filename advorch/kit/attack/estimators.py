@@ -11,6 +11,7 @@ from advorch.kit.attack.objectives import Objective
 from advorch.kit.attack.recipe import Estimator
 from advorch.kit.attack.rows import per_sample
 from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.box import into_box
 
 Noise: TypeAlias = Callable[[Draws, Tensor, int], Tensor]
 
@@ -56,7 +57,7 @@ def _portions(pairs: int, samples: int) -> Iterator[int]:
 
 
 def _within(victim: Victim, points: Tensor) -> Tensor:
-    return points if victim.box is None else points.clamp(*victim.box)
+    return into_box(points, victim.box, tuple(points.shape[2:]))
 
 
 def _ask(victim: Victim, points: Tensor, y: Tensor, objective: Objective) -> Tensor:

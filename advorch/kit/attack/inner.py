@@ -8,9 +8,9 @@ from advorch.components import Attack
 from advorch.kit.attack.checks import check_threat
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import draw_targets, judged_logits
-from advorch.kit.attack.threat_set import Box
 from advorch.kit.attack.traceless import Mode, untouched
 from advorch.kit.attack.victim import Finish, Victim
+from advorch.threat import Box
 
 
 class InnerAttack:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from advorch.kit.attack.best import Best
-from advorch.kit.attack.climb import climb, climb_in_bfloat16
+from advorch.kit.attack.best import UNSEEN, Best
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.recipe import Estimator, Recipe, Walk, exact_slope
+from advorch.kit.attack.slots import Slots
+from advorch.kit.attack.starts import at_clean
 from advorch.kit.attack.victim import Finish, Victim
 
 
@@ -22,11 +23,17 @@ def ascend(victim: Victim, x: Tensor, y: Tensor, recipe: Recipe, rng: Draws) -> 
 
 def relay(victim: Victim, x: Tensor, y: Tensor, recipes: Sequence[Recipe], rng: Draws) -> Tensor:
     """The same with a recipe of its own for every restart."""
+    fits = victim.batch is None or len(x) <= victim.batch
+    if len(recipes) == 1 and (victim.finish is Finish.LAST or (fits and _leaves_no_choice(recipes[0]))):
+        return follow(victim, x, y, recipes[0], rng)
     if victim.finish is Finish.FOOLED:
         return search(victim, x, y, recipes, rng)
-    if victim.finish is Finish.LAST and len(recipes) == 1:
-        return follow(victim, x, y, recipes[0], rng)
     return harden(victim, x, y, recipes, rng)
+
+
+def _leaves_no_choice(recipe: Recipe) -> bool:
+    """One step from the sample itself, which is nobody's adversarial: the point it leads to is all there is."""
+    return recipe.steps == 1 and recipe.start is at_clean and recipe.approach is None
 
 
 def follow(victim: Victim, x: Tensor, y: Tensor, recipe: Recipe, rng: Draws) -> Tensor:
@@ -34,6 +41,7 @@ def follow(victim: Victim, x: Tensor, y: Tensor, recipe: Recipe, rng: Draws) -> 
     walk = Walk.begin(victim, x, y, recipe, rng.fork(0))
     for number in range(recipe.steps):
         walk.advance(recipe, number, recipe.survey(walk, recipe))
+    victim.note_steps(torch.full((len(x),), recipe.steps, device=x.device))
     return walk.z
 
 
@@ -52,14 +60,8 @@ def harden(victim: Victim, x: Tensor, y: Tensor, recipes: Sequence[Recipe], rng:
 
 def search(victim: Victim, x: Tensor, y: Tensor, recipes: Sequence[Recipe], rng: Draws) -> Tensor:
     """The first point that fools, else the one of the highest loss; a restart is for those still standing."""
-    best = Best.nothing(x)
-    for restart, recipe in enumerate(recipes):
-        standing = best.standing()
-        if not len(standing):
-            break
-        walk = Walk.begin(victim.take(standing), x[standing], y[standing], recipe, rng.fork(restart).take(standing))
-        ascent = climb_in_bfloat16 if recipe.bfloat16 and x.dtype == torch.float32 else climb
-        best = best.put(standing, ascent(walk, recipe, best.take(standing)))
+    best = Slots(victim, x, y, recipes, rng).run()
+    victim.note_steps(torch.where(best.fooled, best.step, UNSEEN))
     return best.z
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from advorch.kit.attack.draws import Draws
@@ -33,7 +34,7 @@ def where_it_stands(walk: "Walk", recipe: "Recipe") -> Slope:
 
 def projected(step: Step, direction: Direction, schedule: Schedule) -> Tensor:
     """A step in the direction, brought back into the set."""
-    return step.ball.project(step.z + direction(step) * per_sample(schedule(step), step.z))
+    return step.ball.project(torch.addcmul(step.z, direction(step), per_sample(schedule(step), step.z)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,26 @@
 """An attack on one batch from outside: who is attacked, and a verdict that never trusts the attack."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from advorch.kit.attack.attempts import Attempts, Campaign, Score
+from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.errors import contract_broken, unusable_data
+from advorch.kit.attack.errors import unusable_data
+from advorch.kit.attack.layout import in_best_layout
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.traceless import untouched
-from advorch.kit.attack.victim import Victim, check_logits
+from advorch.kit.attack.verdict import judged_logits, verify
+from advorch.kit.attack.victim import Victim
 from advorch.params import Params
 from advorch.protocols import AttackFn
+from advorch.threat import Budget
+
+_ONE_EPSILON: Final = Campaign()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +29,9 @@ class AttackResult:
 
     Success is a sample that was right before and has reached the goal now, within epsilon; who was wrong already is not
     attacked. With a minimal budget an adversarial may lie beyond epsilon: no success, and `distance` says how far.
+    `unrounded_success` is the verdict before numbers were rounded to levels. `smallest_epsilon` is the smallest one
+    tried at which the sample fell, infinite where it stood, and zero where it was wrong already; `first_step` is how
+    many steps led to the point that fooled, where the attack counts them, else -1.
     """
 
     adversarial: Tensor
@@ -29,7 +40,10 @@ class AttackResult:
     adversarial_prediction: Tensor
     clean_correct: Tensor
     success: Tensor
+    unrounded_success: Tensor
     distance: Tensor
+    smallest_epsilon: Tensor
+    first_step: Tensor
     queries: Tensor
     forwards: Tensor
     backwards: Tensor
@@ -39,45 +53,40 @@ class AttackResult:
         return {field.name: getattr(self, field.name).cpu() for field in fields(self)}
 
 
-def run_attack(
-    perturb: AttackFn[Any], victim: Victim, x: Tensor, y: Tensor, params: Params, rng: Draws
+def run_attack(  # noqa: PLR0913 - an attack's own arguments, and how it is carried out
+    perturb: AttackFn[Any],
+    victim: Victim,
+    x: Tensor,
+    y: Tensor,
+    params: Params,
+    rng: Draws,
+    *,
+    campaign: Campaign = _ONE_EPSILON,
 ) -> AttackResult:
     """Attack what the model gets right, leaving no trace, and judge what comes back in the model's own precision."""
     ball = _legal_ball(victim, x)
-    with untouched(victim.module, seed=rng.fork("module").seed):
-        logits = judged_logits(victim.module, x)
+    with untouched(victim.module, seed=rng.fork("module").seed), ExitStack() as layout:
+        logits = in_best_layout(victim.module, lambda: victim.first_look(x), layout)
         clean = logits.argmax(1)
         target = draw_targets(rng, y, logits.shape[1]) if victim.targeted else y
-        attacked = clean.eq(y).nonzero().squeeze(1)
-        z = x.clone()
-        if len(attacked):
-            part = victim.take(attacked)
-            found = perturb(part, x[attacked], target[attacked], params, rng.take(attacked))
-            z[attacked] = verify(perturb, ball.take(attacked), found)
-        return _verdict(victim, ball, z, y, target, clean)
-
-
-def verify(perturb: AttackFn[Any], ball: ThreatSet, found: Tensor) -> Tensor:
-    """What an attack returned, if it kept its contract: shape, type, finite, and inside the ball and the box."""
-    name = attack_name(perturb)
-    if not isinstance(found, Tensor) or found.shape != ball.x.shape or found.dtype != ball.x.dtype:
-        got = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
-        raise contract_broken(name, f"returned {got} for samples of {tuple(ball.x.shape)} {ball.x.dtype}")
-    found = found.detach()
-    if not bool(torch.isfinite(found).all()):
-        raise contract_broken(name, "returned numbers that are not finite; is the model's gradient finite?")
-    outside = ~ball.contains(found)
-    if bool(outside.any()):
-        worst = float((ball.distance(found) - ball.epsilon)[outside].max())
-        count = f"{int(outside.sum())} of {len(found)} samples"
-        raise contract_broken(name, f"left the threat set on {count} (distance less epsilon up to {worst:.3g})")
-    return found
-
-
-def judged_logits(module: nn.Module, x: Tensor) -> Tensor:
-    """What the model says without a gradient and without autocast; call it inside `untouched`."""
-    with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-        return check_logits(module(x), len(x))
+        attempts = Attempts(perturb=perturb, victim=victim, x=x, goal=target, params=params, rng=rng, campaign=campaign)
+        score = attempts.run(clean.eq(y).nonzero().squeeze(1), clean)
+    distance, usage = ball.distance(score.z), victim.usage(len(x))
+    return AttackResult(
+        adversarial=score.z,
+        target=target,
+        clean_prediction=clean,
+        adversarial_prediction=score.prediction,
+        clean_correct=clean.eq(y),
+        success=score.success,
+        unrounded_success=score.unrounded,
+        distance=distance,
+        smallest_epsilon=_smallest(victim, score, distance).where(clean.eq(y), 0),
+        first_step=victim.first_step(len(x)).to(x.device).where(score.success | score.fooled, UNSEEN),
+        queries=usage.queries,
+        forwards=usage.forwards,
+        backwards=usage.backwards,
+    )
 
 
 def draw_targets(rng: Draws, y: Tensor, classes: int) -> Tensor:
@@ -86,27 +95,12 @@ def draw_targets(rng: Draws, y: Tensor, classes: int) -> Tensor:
     return (y + shift.to(y.device)) % classes
 
 
-def attack_name(perturb: AttackFn[Any]) -> str:
-    """Where the attack is defined, which tells its author from everybody else."""
-    return f"{getattr(perturb, '__module__', '?')}.{getattr(perturb, '__qualname__', type(perturb).__name__)}"
-
-
-def _verdict(victim: Victim, ball: ThreatSet, z: Tensor, y: Tensor, target: Tensor, clean: Tensor) -> AttackResult:
-    logits = judged_logits(victim.module, z)
-    near = victim.judged_ball(ball.x).contains(z)
-    usage = victim.usage(len(z))
-    return AttackResult(
-        adversarial=z,
-        target=target,
-        clean_prediction=clean,
-        adversarial_prediction=logits.argmax(1),
-        clean_correct=clean.eq(y),
-        success=clean.eq(y) & victim.judge(logits, target) & near,
-        distance=ball.distance(z),
-        queries=usage.queries,
-        forwards=usage.forwards,
-        backwards=usage.backwards,
-    )
+def _smallest(victim: Victim, score: Score, distance: Tensor) -> Tensor:
+    """The epsilon at which each sample fell: of those that were tried, or with a minimal budget just how far it is."""
+    if victim.budget is Budget.FIXED:
+        return torch.where(score.success, score.radius, torch.inf)
+    reached = torch.where(score.success, torch.minimum(distance, score.radius), distance)
+    return torch.where(score.fooled, reached, torch.inf)
 
 
 def _legal_ball(victim: Victim, x: Tensor) -> ThreatSet:
@@ -121,3 +115,6 @@ def _legal_ball(victim: Victim, x: Tensor) -> ThreatSet:
         span = f"they go from {float(x.min()):.6g} to {float(x.max()):.6g}"
         raise unusable_data(f"samples lie outside their box {victim.box}: {span}", hint)
     return ball
+
+
+__all__ = ["AttackResult", "Campaign", "draw_targets", "judged_logits", "run_attack", "verify"]

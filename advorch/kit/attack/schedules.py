@@ -10,17 +10,22 @@ from advorch.kit.attack.step import Schedule, Step
 def constant(alpha: float) -> Schedule:
     """The same length at every step, in the data's own units."""
 
-    def length(step: Step) -> Tensor:
-        return step.ball.epsilon.new_full((len(step.z),), alpha)
-
-    return length
+    return _kept(lambda step: step.ball.epsilon.new_full((len(step.z),), alpha))
 
 
 def share_of_epsilon(share: float) -> Schedule:
     """A share of each sample's own epsilon."""
 
+    return _kept(lambda step: step.ball.epsilon * share)
+
+
+def _kept(first: Schedule) -> Schedule:
+    """What was said at the first step, without saying it again."""
+
     def length(step: Step) -> Tensor:
-        return step.ball.epsilon * share
+        if "length" not in step.memory:
+            step.memory["length"] = first(step)
+        return step.memory["length"]
 
     return length
 

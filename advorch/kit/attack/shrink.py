@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import Objective
 from advorch.kit.attack.step import Memory
@@ -121,6 +122,7 @@ def shrink(  # noqa: PLR0913 - a search begins at any point and with any memory
 
 def outcome(victim: Victim, x: Tensor, nearest: Nearest) -> Tensor:
     """What an attack returns: the nearest point found, inside the set that the victim allows."""
+    victim.note_steps(torch.where(nearest.fooled, nearest.step, UNSEEN))
     return victim.ball(x).project(nearest.z)
 
 
@@ -148,7 +150,7 @@ def _remember(walk: Walk, confidence: float, value: Tensor, logits: Tensor) -> N
     if confidence:
         walk.fooled = walk.fooled & (value >= confidence)
     record = walk.nearest.after if walk.number else walk.nearest.after_start
-    walk.nearest = record(walk.z, walk.ball.distance(walk.z), value, walk.fooled)
+    walk.nearest = record(walk.z, walk.ball.distance(walk.z), value, walk.fooled, walk.number)
 
 
 def _enough(walk: Walk) -> Tensor:

@@ -24,14 +24,16 @@ class Smallest(NamedTuple):
 
 
 def smallest_epsilon(  # noqa: PLR0913 - an attack's own arguments, and how far to look
-    perturb: AttackFn[Any], victim: Victim, x: Tensor, y: Tensor, params: Params, rng: Draws, *, largest: float
+    perturb: AttackFn[Any], victim: Victim, x: Tensor, y: Tensor, params: Params, rng: Draws, *, largest: float | Tensor
 ) -> Smallest:
     """By sample: double epsilon up to `largest` until it fools, then halve the gap below; within 0.1 % of itself.
 
-    The point is the adversarial at that epsilon. Call it inside `untouched`, for samples that the model gets right.
+    The largest is one, or one a sample; the point is the adversarial at that epsilon.
+    Call it inside `untouched`, for samples that the model gets right.
     """
     attempts = _Attempts(perturb=perturb, victim=victim, x=x, y=y, params=params, rng=rng)
-    high = torch.full((len(x),), largest * 2.0**-_DOUBLINGS, dtype=torch.float64, device=x.device)
+    reach = torch.as_tensor(largest, dtype=torch.float64, device=x.device).expand(len(x))
+    high = reach * 2.0**-_DOUBLINGS
     low, known = torch.zeros_like(high), Smallest(torch.full_like(high, torch.inf), x)
     for _ in range(_DOUBLINGS + 1):
         known = attempts.at(high, known.epsilon.isinf(), known)

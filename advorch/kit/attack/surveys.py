@@ -7,7 +7,7 @@ from torch import Tensor
 
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.objectives import Objective
-from advorch.kit.attack.recipe import Estimator, Recipe, Survey, Walk
+from advorch.kit.attack.recipe import Estimator, Recipe, Survey, Walk, exact_slope
 from advorch.kit.attack.victim import Finish, Slope, Victim, View
 
 Viewer: TypeAlias = Callable[[Walk], View]
@@ -18,6 +18,9 @@ def averaged(samples: int) -> Estimator:
 
     The verdict on the way is that of the mean logits.
     """
+
+    if samples == 1:
+        return exact_slope
 
     def slope(victim: Victim, z: Tensor, y: Tensor, objective: Objective, rng: Draws) -> Slope:
         return _mean(lambda: victim.value_and_gradient(z, y, objective), samples)

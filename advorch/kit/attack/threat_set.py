@@ -11,9 +11,8 @@ from torch import Tensor
 from advorch.kit.attack import projection
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.rows import euclidean, largest, per_sample, size, total
-from advorch.threat import Norm
-
-Box = tuple[float, float]
+from advorch.kit.box import ends_of
+from advorch.threat import Box, Norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +112,8 @@ def _bounds(
     """Everything that bounds one number at a time: the box, an linf ball, the mask."""
     if radius is None and box is None and moving is None:
         return None, None
-    low, high = box or (-math.inf, math.inf)
-    lower, upper = torch.full_like(x, low), torch.full_like(x, high)
+    ends = ends_of(box or (-math.inf, math.inf), tuple(x.shape[1:]), x)
+    lower, upper = (end.expand_as(x).clone() for end in ends)
     if radius is not None:
         reach = per_sample(radius, x).expand_as(x)
         lower = torch.maximum(lower, projection.step_from(x, -reach))

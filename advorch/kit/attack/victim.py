@@ -5,15 +5,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.errors import access_denied, unusable_model
+from advorch.kit.attack.first_look import Around, FirstLook
+from advorch.kit.attack.light import Light
 from advorch.kit.attack.objectives import Objective, cross_entropy
-from advorch.kit.attack.threat_set import Box, ThreatSet
-from advorch.threat import Access, Budget, Norm
+from advorch.kit.attack.threat_set import ThreatSet
+from advorch.threat import Access, Box, Budget, Norm
+
+if TYPE_CHECKING:
+    from advorch.kit.perturbation.fitted import Fitted
 
 View: TypeAlias = Callable[[Tensor], Tensor]
 """What the model is shown of a point: differentiable, sample by sample."""
@@ -77,7 +83,9 @@ class Victim:
 
     Epsilon is one number or one a sample; a mask (true where values may change) has a sample axis, of one or all.
     With a minimal budget epsilon only judges: every legal point is allowed, and the nearest that fools is wanted.
-    Surrogates are models that the attacker has besides, all of them open.
+    Surrogates are models that the attacker has besides, all of them open, and candidates are samples. `batch` is how
+    many rows the model takes at once, by the wish of whoever runs the attack; loops that fill places as they become
+    free keep to it by themselves.
     Whoever hands out a victim wraps its use in `untouched`; parameters never collect gradients here either way.
     """
 
@@ -94,9 +102,14 @@ class Victim:
         finish: Finish = Finish.FOOLED,
         budget: Budget = Budget.FIXED,
         surrogates: Sequence[nn.Module] = (),
+        perturbation: "Fitted | None" = None,
+        candidates: Tensor | None = None,
+        batch: int | None = None,
     ) -> None:
         self.module = module
         self.surrogates = tuple(surrogates)
+        self.perturbation = perturbation
+        self.candidates = candidates
         self._epsilon = epsilon
         self._mask = mask
         self.box = box
@@ -105,8 +118,17 @@ class Victim:
         self.targeted = targeted
         self.finish = finish
         self.budget = budget
+        self.batch = batch
         self._tally = _Tally(rows=None)
         self._ledger = [self._tally]
+        self._steps: list[tuple[Tensor | None, Tensor]] = []
+        self._first: list[FirstLook] = []
+        self._ball: Around | None = None
+
+    @property
+    def epsilon(self) -> Tensor:
+        """What successes are judged at, in double precision: one for all, or one a sample."""
+        return torch.as_tensor(self._epsilon, dtype=torch.float64)
 
     def ball(self, x: Tensor) -> ThreatSet:
         """Every point that is allowed around the clean samples, fixed from here on; endless for a minimal budget."""
@@ -114,7 +136,9 @@ class Victim:
 
     def judged_ball(self, x: Tensor) -> ThreatSet:
         """Where an adversarial has to lie to count: within epsilon, whatever the budget."""
-        return self.ball_of(x, self._epsilon)
+        if self._ball is None or not self._ball.is_of(x, self._epsilon):
+            self._ball = Around.these(x, self._epsilon, self.ball_of(x, self._epsilon))
+        return self._ball.ball
 
     def ball_of(self, x: Tensor, radius: float | Tensor) -> ThreatSet:
         """The same set with a radius of the caller's own."""
@@ -133,9 +157,12 @@ class Victim:
             finish=self.finish,
             budget=self.budget,
             surrogates=self.surrogates,
+            perturbation=self.perturbation,
+            candidates=self.candidates,
+            batch=self.batch,
         )
         part._tally = _Tally(rows=index if self._tally.rows is None else self._tally.rows[index])
-        part._ledger = self._ledger
+        part._ledger, part._steps, part._first = self._ledger, self._steps, self._first
         self._ledger.append(part._tally)
         return part
 
@@ -144,13 +171,25 @@ class Victim:
         other = copy.copy(self)
         other.module, other.access = module, Access.GRADIENTS
         other._tally = _Tally(rows=None)
-        other._ledger = [other._tally]
+        other._ledger, other._steps = [other._tally], []
         return other
 
     def resized(self, epsilon: float | Tensor) -> "Victim":
         """The same victim with another epsilon; what is asked of it is counted here."""
         other = copy.copy(self)
         other._epsilon = epsilon
+        return other
+
+    def roaming(self) -> "Victim":
+        """The same victim for a search that may leave epsilon on its way; what is asked of it is counted here."""
+        other = copy.copy(self)
+        other.budget = Budget.MINIMAL
+        return other
+
+    def lightened(self) -> "Victim":
+        """The same victim, faster under autocast to bfloat16; what is asked of it is counted here."""
+        other = copy.copy(self)
+        other.module = Light(self.module)
         return other
 
     def logits(self, z: Tensor) -> Tensor:
@@ -178,6 +217,17 @@ class Victim:
         """The same from logits that are already there."""
         return logits.argmax(1).eq(y) if self.targeted else logits.argmax(1).ne(y)
 
+    def first_look(self, x: Tensor) -> Tensor:
+        """The logits of the clean samples, at no cost to the attack; an open model's slope there is kept for it."""
+        whole = self._tally.rows is None and (self.batch is None or len(x) <= self.batch)
+        keep = whole and self.access is Access.GRADIENTS
+        point = x.detach().requires_grad_(keep)
+        with torch.set_grad_enabled(keep), torch.autocast(x.device.type, enabled=False):
+            parts = [point] if self.batch is None else torch.split(point, self.batch)
+            logits = torch.cat([check_logits(self.module(part), len(part)) for part in parts])
+        self._first[:] = [FirstLook(self.module, point, logits)] if keep else []
+        return logits.detach()
+
     def gradient(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Tensor:
         """The way up for each sample, towards the goal."""
         return self.value_and_gradient(z, y, objective).gradient
@@ -196,12 +246,27 @@ class Victim:
         With a view, the slope of what the model says of `view(z)`, at `z`.
         """
         self._require(Access.GRADIENTS, "gradients")
+        first = self._first.pop() if self._first else None
+        if first and view is None and first.covers(self.module, z, self._tally.rows):
+            return self._recalled(first, y, objective)
+        del first  # the graph of a look that nobody wants is not kept beside the next one
         point = z.detach().requires_grad_()
         with torch.enable_grad():
             logits = self._forward(point if view is None else view(point))
             value = self._climb(objective(_single(logits), y))
-            gradient = _differentiate(value.sum(), point)
+            gradient = _differentiate(value, point)
         self._tally.backwards += len(z)
+        return Slope(value.detach(), gradient, logits.detach())
+
+    def _recalled(self, first: FirstLook, y: Tensor, objective: Objective) -> Slope:
+        """The slope at the clean samples, from the pass that judged them."""
+        rows = torch.arange(len(y), device=y.device) if self._tally.rows is None else self._tally.rows
+        with torch.enable_grad():
+            logits = first.logits[rows]
+            value = self._climb(objective(_single(logits), y))
+            gradient = _differentiate(value, first.point)[rows]
+        self._tally.forwards += len(y)
+        self._tally.backwards += len(y)
         return Slope(value.detach(), gradient, logits.detach())
 
     def class_slopes(self, z: Tensor, y: Tensor, classes: Tensor) -> ClassSlopes:
@@ -215,9 +280,21 @@ class Victim:
         with torch.enable_grad():
             logits = self._forward(point)
             lead = _single(logits).gather(1, classes) - _single(logits).gather(1, y[:, None])
-            columns = [_differentiate(column.sum(), point, again=True) for column in lead.unbind(1)]
+            columns = [_differentiate(column, point, again=True) for column in lead.unbind(1)]
         self._tally.backwards += len(z) * len(columns)
         return ClassSlopes(lead.detach(), torch.stack(columns, 1), logits.detach())
+
+    def note_steps(self, steps: Tensor) -> None:
+        """After how many steps an attack saw each of these samples fooled, `UNSEEN` where it was not."""
+        self._steps.append((self._tally.rows, steps))
+
+    def first_step(self, count: int) -> Tensor:
+        """What was noted of each sample of the whole batch: of several attacks, what the last that fooled it said."""
+        first = torch.full((count,), UNSEEN, dtype=torch.int64)
+        for rows, steps in self._steps:
+            known = torch.arange(count) if rows is None else rows.cpu()
+            first[known] = torch.where(steps.cpu() == UNSEEN, first[known], steps.cpu())
+        return first
 
     def usage(self, count: int) -> Usage:
         """What each sample of the whole batch cost so far, its parts included."""
@@ -260,10 +337,11 @@ def check_logits(logits: Tensor, count: int) -> Tensor:
 
 
 def _differentiate(height: Tensor, point: Tensor, *, again: bool = False) -> Tensor:
-    """The gradient; with `again` the graph stays for the next one."""
+    """The gradient of the sum of the heights; with `again` the graph stays for the next one."""
     gradient = None
     if height.requires_grad:
-        (gradient,) = torch.autograd.grad(height, point, allow_unused=True, retain_graph=again)
+        ones = torch.ones_like(height)
+        (gradient,) = torch.autograd.grad(height, point, ones, allow_unused=True, retain_graph=again)
     if gradient is None:
         hint = "something inside cuts the graph (argmax, rounding, numpy, no_grad); give it a differentiable stand-in"
         raise unusable_model("the model's output has no gradient with respect to its input", hint)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from advorch.kit.attack.resizing import check_images
+from advorch.kit.box import ends_of
+from advorch.threat import End
 
 Padding = Literal["black", "reflect"]
 
@@ -23,7 +25,7 @@ class Warp:
     degrees: float
     shift: float
     padding: Padding = "black"
-    black: float = 0.0
+    black: End = 0.0
 
     def __call__(self, images: Tensor, pose: Tensor) -> Tensor:
         """Each image turned counterclockwise about its middle, then shifted; bilinear between pixels."""
@@ -58,7 +60,9 @@ class Warp:
         found = images.flatten(2).gather(2, chosen).view_as(images)
         if self.padding == "black":
             inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-            return torch.where(inside[:, None], found, self.black)
+            return torch.where(
+                inside[:, None], found, ends_of((self.black, self.black), tuple(images.shape[1:]), found)[0]
+            )
         return found
 
 

@@ -69,7 +69,9 @@ def _lines(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proportion | None"]], axis: str) -> bytes:
+def accuracy_bars(
+    labels: Sequence[str], series: Mapping[str, Sequence["Proportion | None"]], axis: str, height: str = "accuracy"
+) -> bytes:
     """Grouped bars of accuracies with their 95% intervals; what was not measured has no bar."""
     lines = [line for label in labels for line in wrapped(label).split("\n")]
     tallest = max((wrapped(label).count("\n") for label in labels), default=0)
@@ -83,7 +85,7 @@ def accuracy_bars(labels: Sequence[str], series: Mapping[str, Sequence["Proporti
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.set_ylim(0, 1.1)
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "20%", "40%", "60%", "80%", "100%"])
-    axes.set_ylabel("accuracy")
+    axes.set_ylabel(height)
     axes.set_xlabel(axis)
     if len(labels) * len(series) <= _FEW_BARS:
         _name_heights(axes, series, width)

@@ -1,7 +1,7 @@
 """What an evaluation sees: models and adversarial sets under labels that say what they are, samples and data."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from advorch.artifacts import Signature
 from advorch.canonical import Json
+from advorch.components import AnyComponent
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.data import Data
-from advorch.threat import Norm
+from advorch.kit.perturbation.fitted import Fitted
+from advorch.threat import Access, Norm
 
 
 class Named(Protocol):
@@ -35,6 +37,10 @@ class Named(Protocol):
     def digest(self) -> str:
         """Of its content."""
 
+    @property
+    def access(self) -> Access:
+        """What an attacker may ask of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectModel:
@@ -43,6 +49,7 @@ class SubjectModel:
     label: str
     digest: str
     module: nn.Module
+    access: Access = Access.GRADIENTS
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
@@ -78,9 +85,17 @@ class SubjectSet:
         return self.samples.model == model.digest
 
 
+def nothing_known(component: str) -> AnyComponent:
+    """For a subject that names no components."""
+    raise LookupError(f"this subject was given no components, and '{component}' was asked for")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Everything that is evaluated; `data` (or `samples`, where there are some) is what is cut into batches."""
+    """Everything that is evaluated; `data` (or `samples`, where there are some) is what is cut into batches.
+
+    `lookup` finds the components that parameters name, and `seed` is what an evaluation draws from.
+    """
 
     data: Data
     data_digest: str = ""
@@ -88,7 +103,10 @@ class Subject:
     adversarials: tuple[SubjectSet, ...] = ()
     samples: Data | None = None
     datasets: Mapping[str, Data] = field(default_factory=dict)
+    perturbations: "tuple[Fitted, ...]" = ()
     device: str = "cpu"
+    lookup: Callable[[str], AnyComponent] = nothing_known
+    seed: int = 0
 
     @property
     def walked(self) -> Data:
@@ -101,7 +119,10 @@ def name_models(models: Sequence[Named]) -> tuple[SubjectModel, ...]:
     digests = [model.digest[:8] for model in models]
     labels = _unlike([model.label for model in models], digests)
     named = zip(labels, models, strict=True)
-    return tuple(SubjectModel(label=label, digest=model.digest, module=model.module) for label, model in named)
+    return tuple(
+        SubjectModel(label=label, digest=model.digest, module=model.module, access=model.access)
+        for label, model in named
+    )
 
 
 def name_sets(sets: Sequence[AdversarialSet]) -> tuple[SubjectSet, ...]:
@@ -129,7 +150,9 @@ def align(ids: Tensor, wanted: Tensor) -> Tensor:
 
 def _plain_label(samples: AdversarialSet) -> str:
     settings = samples.settings
-    words = [samples.attack.partition("/")[2] or samples.attack, str(settings["norm"]), f"eps {settings['epsilon']:g}"]
+    words = [samples.attack.partition("/")[2] or samples.attack, str(settings["norm"])]
+    if settings["norm"] != Norm.UNBOUNDED.value:
+        words.append(f"eps {settings['epsilon']:g}")
     return " ".join([*words, "targeted"] if settings.get("targeted") else words)
 
 

@@ -13,12 +13,13 @@ from advorch.kit.attack.traceless import Mode
 from advorch.kit.attack.victim import Finish
 from advorch.kit.training.step import Inner
 from advorch.params import AttackRef
+from advorch.threat import Box
 
 
 class NamedAttacks:
     """Any attack component on samples of one box; training takes the last point, validation the first that fools."""
 
-    def __init__(self, lookup: Callable[[str], AnyComponent], box: tuple[float, float] | None) -> None:
+    def __init__(self, lookup: Callable[[str], AnyComponent], box: Box | None) -> None:
         self._lookup = lookup
         self._box = box
         self._ready: dict[tuple[str, Mode, Finish], Inner] = {}

@@ -10,6 +10,7 @@ from advorch.kit.attack.traceless import Mode
 from advorch.kit.data import Data
 from advorch.params import AttackRef
 from advorch.seeds import Seeds, derive
+from advorch.threat import Box
 
 
 class Inner(Protocol):
@@ -47,6 +48,7 @@ class Step:
     seeds: Seeds
     attacks: Attacks
     weight: float = 1.0
+    box: Box | None = None
     logged: dict[str, Tensor | float] = field(default_factory=dict)
     _attacked: int = 0
 

@@ -131,6 +131,7 @@ class Trainer:
             seeds=self.seeds,
             attacks=self._attacks,
             weight=share.weight,
+            box=self._data.box,
         )
         step.x = self._augment(step.x, step.draws("augment"))
         return step

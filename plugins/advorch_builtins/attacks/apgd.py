@@ -84,7 +84,8 @@ def _through_wider_balls(steps: int) -> Approach:
     """The hardest point of a larger ball is a good place to be projected from."""
 
     def approach(walk: Walk, recipe: Recipe) -> Tensor:
-        z = walk.z
+        widest = walk.victim.resized(walk.ball.epsilon * _WIDER[0][0]).ball(walk.ball.x)
+        z = at_normal(widest, walk.rng)
         for factor, share in _WIDER:
             part = _part(share, steps)
             z = _hardest(walk, recipe, factor, part, z) if part else z

@@ -1,10 +1,11 @@
 """Boundary: Brendel, Rauber and Bethge, "Decision-based adversarial attacks: reliable attacks against black-box machine
 learning models", ICLR 2018.
 
-From noise that fools, a random walk along the boundary: a normal step of relative length delta, bent onto the sphere
-around the sample, then a step of relative length epsilon towards the sample, kept if it still fools. Each sample
-adapts its own delta, so that half of its sphere steps fool, and its own epsilon, so that a quarter of its steps do. It
-needs labels alone and many of them: thousands of queries, and more the more numbers a sample has.
+From a point that fools, noise or one of the attacker's own samples, a random walk along the boundary: a normal step
+of relative length delta, bent onto the sphere around the sample, then a step of relative length epsilon towards the
+sample, kept if it still fools. Each sample adapts its own delta, so that half of its sphere steps fool, and its own
+epsilon, so that a quarter of its steps do. It needs labels alone and many of them: thousands of queries, and more the
+more numbers a sample has. Noise is hardly ever of a class that is given: with a target, connect `candidates`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advorch.kit.attack.decision import back_to_boundary, clipped, noise_that_fools, unfinished
+from advorch.kit.attack.decision import back_to_boundary, clipped, start_that_fools, unfinished
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.rows import euclidean, per_sample, total
 from advorch.kit.attack.threat_set import ThreatSet
@@ -27,7 +28,7 @@ _FACTOR = 1.5
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: BoundaryParams, rng: Draws) -> Tensor:
     """The end of each sample's walk."""
-    z, fooled = noise_that_fools(victim, x, y, params.draws, rng.fork("start"))
+    z, fooled = start_that_fools(victim, x, y, params.draws, rng.fork("start"))
     rows = unfinished(victim, x, z, fooled)
     if len(rows):
         walk = _Walk.begin(victim.take(rows), x[rows], y[rows], z[rows], params)

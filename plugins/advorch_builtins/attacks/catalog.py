@@ -89,6 +89,7 @@ PGD = Attack(
     summary="projected gradient ascent from random starts",
     params=PgdParams,
     load=_pgd,
+    pooled=True,
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
 )
 
@@ -112,8 +113,28 @@ SIGN_NOISE = Attack(
 @hookimpl
 def advorch_components() -> Components:
     """Everything that this plugin contributes, catalog by catalog."""
-    from advorch_builtins.attacks import catalog_black_box, catalog_fixed, catalog_geometric, catalog_minimal
+    from advorch_builtins.attacks import (
+        catalog_black_box,
+        catalog_controls,
+        catalog_ensemble,
+        catalog_fitted,
+        catalog_fixed,
+        catalog_geometric,
+        catalog_minimal,
+        catalog_smallest,
+        catalog_transfer,
+    )
 
     own = (FGSM, PGD, UNIFORM_NOISE, SIGN_NOISE)
-    others = (catalog_fixed, catalog_minimal, catalog_black_box, catalog_geometric)
+    others = (
+        catalog_fixed,
+        catalog_minimal,
+        catalog_smallest,
+        catalog_black_box,
+        catalog_transfer,
+        catalog_geometric,
+        catalog_controls,
+        catalog_fitted,
+        catalog_ensemble,
+    )
     return (*own, *(component for catalog in others for component in catalog.COMPONENTS))

@@ -50,6 +50,7 @@ APGD_CE = Attack(
     summary="APGD on the cross-entropy: steps that set their own length",
     params=ApgdParams,
     load=_ce,
+    pooled=True,
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
 )
 
@@ -58,6 +59,7 @@ APGD_DLR = Attack(
     summary="APGD on the ratio of logit differences, blind to their scale; with two classes, on the margin",
     params=ApgdParams,
     load=_dlr,
+    pooled=True,
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, stochastic=True),
 )
 
@@ -66,6 +68,7 @@ APGD_T = Attack(
     summary="APGD on the targeted ratio, towards each of the likeliest classes; under four classes, on the difference",
     params=ApgdTargetedParams,
     load=_targeted,
+    pooled=True,
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, stochastic=True),
 )
 

@@ -1,6 +1,6 @@
 """Attacks that see scores, labels or other models, described; each is implemented in the file of its name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from advorch.api import (
 )
 
 _BOTH_GOALS = frozenset({Goal.UNTARGETED, Goal.TARGETED})
+_BALLS = frozenset({Norm.LINF, Norm.L2, Norm.L1})
 _LINF_AND_L2 = frozenset({Norm.LINF, Norm.L2})
 
 
@@ -28,6 +29,12 @@ class SquareParams(Params):
 
     queries: Annotated[Count, Field(description="questions to the model for a sample that withstands")] = 5000
     share: Annotated[Share, Field(gt=0, description="of the image that the first squares cover")] = 0.8
+    horizon: Annotated[
+        Count | None, Field(description="queries that the schedule of the sizes spans; by default all that there are")
+    ] = None
+    precision: Annotated[
+        Literal["fp32", "bf16"], Field(description="of the search; what it finds is judged in fp32 either way")
+    ] = "fp32"
 
 
 class SpsaParams(Params):
@@ -50,7 +57,7 @@ class BoundaryParams(Params):
     """A walk along the boundary."""
 
     steps: Annotated[Count, Field(description="steps of the walk, a question or two each")] = 2000
-    draws: Annotated[Count, Field(description="points of noise tried for one that fools")] = 100
+    draws: Annotated[Count, Field(description="points tried for one to begin at: candidates, else noise")] = 100
     sphere: Annotated[Positive, Field(description="first length of the steps aside, over the distance")] = 0.01
     inward: Annotated[Positive, Field(lt=1, description="first length of the steps inward, over the distance")] = 0.01
 
@@ -60,7 +67,7 @@ class HopSkipJumpParams(Params):
 
     steps: Annotated[Count, Field(description="iterations")] = 20
     draws: Annotated[Count, Field(description="questions about the normal in the first iteration")] = 100
-    starts: Annotated[Count, Field(description="points of noise tried for one that fools")] = 100
+    starts: Annotated[Count, Field(description="points tried for one to begin at: candidates, else noise")] = 100
 
 
 class TransferParams(Params):
@@ -112,7 +119,7 @@ SQUARE = Attack(
     summary="random squares at the edge of the ball, kept where the margin falls",
     params=SquareParams,
     load=_square,
-    threat=ThreatModel(access=Access.SCORES, norms=_LINF_AND_L2, goals=_BOTH_GOALS, stochastic=True),
+    threat=ThreatModel(access=Access.SCORES, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
 )
 
 SPSA = Attack(
@@ -136,7 +143,10 @@ BOUNDARY = Attack(
     summary="a random walk along the boundary towards the sample, from labels alone",
     params=BoundaryParams,
     load=_boundary,
-    threat=ThreatModel(access=Access.LABELS, norms=frozenset({Norm.L2}), budget=Budget.MINIMAL, stochastic=True),
+    threat=ThreatModel(
+        access=Access.LABELS, norms=frozenset({Norm.L2}), goals=_BOTH_GOALS, budget=Budget.MINIMAL, stochastic=True
+    ),
+    candidates=True,
 )
 
 HOPSKIPJUMP = Attack(
@@ -144,7 +154,10 @@ HOPSKIPJUMP = Attack(
     summary="jumps along the boundary's normal, estimated from labels alone",
     params=HopSkipJumpParams,
     load=_hopskipjump,
-    threat=ThreatModel(access=Access.LABELS, norms=_LINF_AND_L2, budget=Budget.MINIMAL, stochastic=True),
+    threat=ThreatModel(
+        access=Access.LABELS, norms=_LINF_AND_L2, goals=_BOTH_GOALS, budget=Budget.MINIMAL, stochastic=True
+    ),
+    candidates=True,
 )
 
 TRANSFER = Attack(

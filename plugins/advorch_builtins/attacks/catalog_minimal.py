@@ -1,6 +1,6 @@
 """Attacks that look for the smallest perturbation, described; each is implemented in the file of its name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -74,6 +74,9 @@ class FabSettings(Params):
     restarts: Annotated[Count, Field(description="starts, the first of them the sample itself")] = 1
     eta: Annotated[float, Field(ge=1, description="how far beyond a boundary to step")] = 1.05
     beta: Annotated[Share, Field(description="how much of its way a point that fools keeps")] = 0.9
+    precision: Annotated[
+        Literal["fp32", "bf16"], Field(description="of what lies beyond a given epsilon; all else is in fp32")
+    ] = "fp32"
 
 
 class FabParams(FabSettings):

@@ -13,15 +13,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from advorch.api import Box
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.rows import euclidean, per_sample, total
 from advorch.kit.attack.schedules import cosine
 from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink, slope_of
-from advorch.kit.attack.threat_set import Box
 from advorch.kit.attack.tradeoff import smallest_constant
 from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.box import ends_of
 from advorch_builtins.attacks.catalog_minimal import CwParams
 
 _WIDER = 1.01
@@ -41,7 +42,7 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: CwParams, rng: Draws) 
 
 
 def _minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor, params: CwParams) -> Nearest:
-    space = _Space.of(victim.box)
+    space = _Space.of(victim.box, x)
     every = max(1, params.steps // 10)
 
     def move(walk: Walk, seen: Slope) -> Tensor:
@@ -77,12 +78,15 @@ def _minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor, params: Cw
 class _Space(NamedTuple):
     """Coordinates in which every point is legal; the plain ones where there is no box."""
 
-    middle: float
-    half: float | None
+    middle: Tensor
+    half: Tensor | None
 
     @classmethod
-    def of(cls, box: Box | None) -> "_Space":
-        return cls(0.0, None) if box is None else cls((box[0] + box[1]) / 2, _WIDER * (box[1] - box[0]) / 2)
+    def of(cls, box: Box | None, x: Tensor) -> "_Space":
+        if box is None:
+            return cls(x.new_zeros(()), None)
+        low, high = ends_of(box, tuple(x.shape[1:]), x)
+        return cls((low + high) / 2, _WIDER * (high - low) / 2)
 
     def coordinate(self, z: Tensor) -> Tensor:
         return z if self.half is None else ((z - self.middle) / self.half).atanh()
@@ -97,7 +101,8 @@ class _Space(NamedTuple):
 def _rates(walk: Walk, seen: Slope, space: _Space, params: CwParams) -> Tensor:
     """Adam moves every number by its rate: next to a boundary by so little that crossing it takes some steps."""
     distance = seen.value.abs() / euclidean(walk.ball.masked(seen.gradient)).clamp(min=1e-12)
-    crossing = distance / ((space.half or 1) * walk.ball.free().sqrt())
+    widest = 1 if space.half is None else space.half.max().double()
+    crossing = distance / (widest * walk.ball.free().sqrt())
     return (crossing * _CROSSINGS / params.steps).clamp(max=params.lr)
 
 

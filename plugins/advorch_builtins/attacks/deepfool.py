@@ -2,7 +2,7 @@
 
 The boundary to class k, linearised, is |f_k - f_y| / ||grad f_k - grad f_y||_q away. Step onto the nearest one, look
 again, until x + (1 + overshoot) (r_1 + r_2 + ...) has another label: in l2 a step of |f| / ||w||^2 along w, in linf of
-|f| / ||w||_1 along its signs, and the sum is cut to the box. On a linear model one step is exact, up to the overshoot.
+|f| / ||w||_1 along its signs, each cut to the box by itself. On a linear model one is exact, up to the overshoot.
 It stops at the first point that fools, so it stays above the minimum where boundaries bend; attacks that come back
 (DDN, FMN, FAB) go below. Where half of the numbers are at the edge of the box, it crawls: give it `steps`.
 """
@@ -21,18 +21,20 @@ from advorch.kit.attack.victim import Height, Victim
 from advorch_builtins.attacks.catalog_minimal import DeepFoolParams
 
 _HAIR = 1e-7  # where the point is on the boundary already, the overshoot of nothing is nothing
+_FURTHER = 1e-4  # as in the authors' code, after the first step: steps that the box cuts would end on the boundary itself
 
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: Draws) -> Tensor:
     """Over the nearest linearised boundary, again and again."""
 
+    longer = 1 + params.overshoot
+
     def move(walk: Walk, seen: Height) -> Tensor:
         step = _onto_nearest(walk, ClassLook.at(walk))
-        walk.memory["step"] = walk.memory["step"] + torch.where(per_sample(walk.fooled, step), 0, step)
-        return walk.ball.project(walk.ball.x + (1 + params.overshoot) * walk.memory["step"])
+        return walk.ball.project(torch.where(per_sample(walk.fooled, step), walk.z, walk.z + longer * step))
 
     recipe = Shrink(steps=params.steps, look=height_of(margin), move=move, done=lambda walk: walk.nearest.fooled)
-    memory = {"classes": runners_up(victim, x, y, params.classes), "step": torch.zeros_like(x)}
+    memory = {"classes": runners_up(victim, x, y, params.classes)}
     return outcome(victim, x, shrink(victim, x, y, recipe, objective=margin, memory=memory))
 
 
@@ -41,6 +43,7 @@ def _onto_nearest(walk: Walk, seen: ClassLook) -> Tensor:
     norm = walk.ball.norm
     lead, slope = nearest_lead(norm, seen.lead, seen.gradient)
     length = dual_length(norm, slope)
-    distance = (_HAIR + lead.abs() / length).nan_to_num(nan=0.0, posinf=0.0)
+    hair = _FURTHER if walk.number else _HAIR
+    distance = (hair + lead.abs() / length).nan_to_num(nan=0.0, posinf=0.0)
     unit = slope.sign() if norm is Norm.LINF else slope / per_sample(length.clamp(min=1e-300), slope)
     return (per_sample(distance, unit) * unit).to(slope.dtype)

@@ -2,20 +2,22 @@
 
 At z, with the nearest linearised boundary pi: d = proj_pi(z) - z and d0 = proj_pi(x) - x, both inside the box, then
 z <- (1 - a) (z + eta d) + a (x + eta d0) with a = min(||d|| / (||d|| + ||d0||), 0.1); a point that fools is pulled
-back to x + beta (z - x) and the search goes on from there. Works in linf, l2 and l1 and does not care how logits are
-scaled. It fails where the gradient at the boundary is masked; with many classes `fab-t` is cheaper and stronger.
+back to x + beta (z - x) and the search goes on from there. The way leads through the whole box, also where epsilon is
+given: then who has been fooled within it leaves. Works in linf, l2 and l1 and does not care how logits are scaled. It
+fails where the gradient at the boundary is masked; with many classes `fab-t` is cheaper and stronger.
 """
 
 import torch
 from torch import Tensor
 
+from advorch.api import Budget
 from advorch.kit.attack.classes import ClassLook, runners_up
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.hyperplane import nearest_lead, onto_hyperplane
 from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.rows import per_sample, total
-from advorch.kit.attack.shrink import Shrink, Walk, height_of, outcome, shrink, unfinished
+from advorch.kit.attack.shrink import Shrink, Walk, height_of, nobody, outcome, shrink, unfinished
 from advorch.kit.attack.step import Memory
 from advorch.kit.attack.victim import Height, Victim
 from advorch_builtins.attacks.catalog_minimal import FabParams, FabSettings
@@ -34,15 +36,25 @@ def approach(  # noqa: PLR0913 - what is known already, and the classes, differ 
 ) -> Nearest:
     """One search from the sample, and one from a random point nearby for each further restart."""
 
-    def move(walk: Walk, seen: Height) -> Tensor:
-        return _move(walk, params)
+    fixed = victim.budget is not Budget.MINIMAL
+    halves = fixed and params.precision == "bf16" and x.dtype == torch.float32
 
-    recipe = Shrink(steps=params.steps, look=height_of(margin), move=move)
+    def move(walk: Walk, seen: Height) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=halves):
+            return _move(walk, params)
+
+    recipe = Shrink(
+        steps=params.steps,
+        look=_look_beyond if halves else height_of(margin),
+        move=move,
+        done=_near_enough if fixed else nobody,
+    )
+    memory = {**memory, "epsilon": victim.judged_ball(x).epsilon}
     for restart in range(params.restarts):
         rows = unfinished(victim, x, best)
         if not len(rows):
             break
-        part, clean, known = victim.take(rows), x[rows], best.take(rows)
+        part, clean, known = victim.roaming().take(rows), x[rows], best.take(rows)
         start = _nearby(part, clean, known, rng.fork(restart).take(rows)) if restart else clean
         own = {name: values[rows] for name, values in memory.items()}
         found = shrink(part, clean, y[rows], recipe, objective=margin, start=start, memory=own)
@@ -59,6 +71,22 @@ def _move(walk: Walk, params: FabSettings) -> Tensor:
     far, further = ball.distance(x + here).clamp(min=1e-8), ball.distance(x + clean).clamp(min=1e-8)
     share = per_sample((far / (far + further)).clamp(max=_SHARE_OF_CLEAN), x).to(x.dtype)
     return ball.project((1 - share) * (z + params.eta * here) + share * (x + params.eta * clean))
+
+
+def _look_beyond(walk: Walk) -> Height:
+    """Beyond epsilon, where no verdict is made, in bfloat16."""
+    with torch.autocast(walk.z.device.type, torch.bfloat16):
+        value, logits = walk.victim.value(walk.z, walk.y, margin)
+    logits = logits.to(walk.z.dtype)
+    near = (walk.ball.distance(walk.z) <= walk.memory["epsilon"]).nonzero().squeeze(1)
+    if not len(near):
+        return Height(value, logits)
+    seen = walk.victim.take(near).value(walk.z[near], walk.y[near], margin)
+    return Height(value.index_copy(0, near, seen.value), logits.index_copy(0, near, seen.logits))
+
+
+def _near_enough(walk: Walk) -> Tensor:
+    return walk.nearest.within(walk.memory["epsilon"])
 
 
 def _boundary(walk: Walk, z: Tensor) -> tuple[Tensor, Tensor]:

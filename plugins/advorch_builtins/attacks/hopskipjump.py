@@ -1,8 +1,9 @@
 """HopSkipJump: Chen, Jordan and Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack", S&P 2020.
 
-From noise that fools, repeat: bisect back to the boundary; estimate its normal from labels alone, as the mean of
-(phi - mean phi) u over draws u of length one, with phi = +-1 for whether z + delta u fools; jump along it (its sign in
-linf), halving the jump until the point fools. Iteration t asks draws * sqrt(t) questions and jumps distance / sqrt(t).
+From a point that fools, noise or one of the attacker's own samples (which a target needs), repeat: bisect back to the
+boundary; estimate its normal from labels alone, as the mean of (phi - mean phi) u over draws u of length one, with phi
+= +-1 for whether z + delta u fools; jump along it (its sign in linf), halving the jump until the point fools. Iteration
+t asks draws * sqrt(t) questions and jumps distance / sqrt(t).
 Every sample has its own draws, normal and jump: a public library normalises over the wrong axes. Where the label is
 random, or the boundary is not smooth at the scale delta, the normal is noise.
 """
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advorch.api import Norm
-from advorch.kit.attack.decision import back_to_boundary, clipped, noise_that_fools, unfinished
+from advorch.api import Norm, span
+from advorch.kit.attack.decision import back_to_boundary, clipped, start_that_fools, unfinished
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.rows import euclidean, per_sample, size
 from advorch.kit.attack.threat_set import ThreatSet
@@ -29,7 +30,7 @@ _HALVED_JUMPS = 15
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: HopSkipJumpParams, rng: Draws) -> Tensor:
     """The boundary point where the last iteration ends."""
-    z, fooled = noise_that_fools(victim, x, y, params.starts, rng.fork("start"))
+    z, fooled = start_that_fools(victim, x, y, params.starts, rng.fork("start"))
     rows = unfinished(victim, x, z, fooled)
     z = z.index_copy(0, rows, _bisected(victim.take(rows), x[rows], y[rows], z[rows]))
     for number in range(1, params.steps + 1):
@@ -103,8 +104,9 @@ def _radius(place: Place, number: int) -> Tensor:
     In both norms that is the distance over how many numbers a sample has; never so little that rounding answers.
     """
     z, box = place.z, place.victim.box
-    if number == 1 and box is not None and math.isfinite(box[1] - box[0]):
-        return z.new_full((len(z),), 0.1 * (box[1] - box[0]))
+    low, high = span(box) if box is not None else (-math.inf, math.inf)
+    if number == 1 and math.isfinite(high - low):
+        return z.new_full((len(z),), 0.1 * (high - low))
     least = 64 * torch.finfo(z.dtype).eps * math.sqrt(size(z))
     return (place.space.distance(z) / size(z)).to(z.dtype).clamp(min=least)
 

@@ -9,7 +9,7 @@ from advorch_builtins.attacks.catalog_geometric import PoseParams
 
 
 def warp_of(victim: Victim, params: PoseParams) -> Warp:
-    """The poses that the parameters allow; black is the lowest legal value."""
+    """The poses that the parameters allow; black is the lowest legal value, of each channel."""
     black = 0.0 if victim.box is None else victim.box[0]
     return Warp(degrees=params.degrees, shift=params.shift, padding=params.padding, black=black)
 

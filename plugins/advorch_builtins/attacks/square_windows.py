@@ -78,17 +78,17 @@ def place(shape: Tensor, corner: tuple[Tensor, Tensor], window: Window) -> Tenso
     return torch.where(window.covers(corner), spread, 0)
 
 
-def bump(window: Window, rng: Draws, *, like: Tensor) -> Tensor:
+def bump(window: Window, rng: Draws, *, like: Tensor, order: int = 2) -> Tensor:
     """A hill beside a valley, on top of it or to its left by a coin, for each sample."""
-    upright = _two_sided(window.height, window.width, like)
-    lying = _two_sided(window.width, window.height, like).T
+    upright = _two_sided(window.height, window.width, like, order)
+    lying = _two_sided(window.width, window.height, like, order).T
     coin = rng.sign((1, 1), like=like) > 0
     if 1 in (window.height, window.width):  # there is one way to put two halves side by side
         coin = torch.full_like(coin, window.width == 1)
     return torch.where(coin, upright, lying)
 
 
-def tiles(picture: Picture, rng: Draws, *, like: Tensor) -> Tensor:
+def tiles(picture: Picture, rng: Draws, *, like: Tensor, order: int = 2) -> Tensor:
     """Bumps of a fifth of the side, side by side, with a sign for each channel."""
     tile = Window(picture, max(picture.height // 5, 1), max(picture.width // 5, 1))
     down, across = picture.height // tile.height, picture.width // tile.width
@@ -97,28 +97,27 @@ def tiles(picture: Picture, rng: Draws, *, like: Tensor) -> Tensor:
     for number in range(down * across):
         top, left = first[0] + number // across * tile.height, first[1] + number % across * tile.width
         signs = rng.sign((picture.channels, 1, 1), like=like)
-        carpet[:, :, top : top + tile.height, left : left + tile.width] = bump(tile, rng, like=like)[:, None] * signs
+        hill = bump(tile, rng, like=like, order=order)[:, None] * signs
+        carpet[:, :, top : top + tile.height, left : left + tile.width] = hill
     return carpet
 
 
-def _two_sided(height: int, width: int, like: Tensor) -> Tensor:
+def _two_sided(height: int, width: int, like: Tensor, order: int) -> Tensor:
     """A pyramid over an equal one turned down, of length one."""
     half = height // 2
-    both = torch.cat([_pyramid(half, width, like), -_pyramid(height - half, width, like)])
-    shape: Tensor = both / torch.linalg.vector_norm(both)
-    return shape
+    both = torch.cat([_pyramid(half, width, like, order), -_pyramid(height - half, width, like, order)])
+    return both / both.abs().pow(order).sum() ** (1 / order)
 
 
-def _pyramid(height: int, width: int, like: Tensor) -> Tensor:
-    """Nested rectangles around the middle, the k-th adding 1 / k^2; of length one."""
+def _pyramid(height: int, width: int, like: Tensor, order: int) -> Tensor:
+    """Nested rectangles around the middle, the k-th adding 1 / k^2, in l1 1 / k^4; of length one."""
     rows = (torch.arange(height, device=like.device) - height // 2).abs()
     columns = (torch.arange(width, device=like.device) - width // 2).abs()
     rings = torch.maximum(rows[:, None], columns[None, :])
-    steps = 1 / torch.arange(1, max(height // 2, width // 2) + 2, device=like.device, dtype=like.dtype).square()
-    heights = steps.flip(0).cumsum(0).flip(0)
+    steps = torch.arange(1, max(height // 2, width // 2) + 2, device=like.device, dtype=like.dtype)
+    heights = steps.pow(-4.0 if order == 1 else -2.0).flip(0).cumsum(0).flip(0)
     pyramid: Tensor = heights[rings]
-    length: Tensor = torch.linalg.vector_norm(pyramid)
-    return pyramid / length.clamp(min=1e-12)
+    return pyramid / (pyramid.pow(order).sum() ** (1 / order)).clamp(min=1e-12)
 
 
 def _between(values: Tensor, end: int) -> Tensor:

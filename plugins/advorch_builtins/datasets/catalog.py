@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advorch.api import (
-    AnyComponent,
     Components,
     Count,
     Dataset,
@@ -60,6 +59,15 @@ class FolderParams(Params):
     root: Annotated[Location, Field(description="folder with the files, as its authors distribute them")]
 
 
+class ImagesParams(FolderParams):
+    """Images that come with their benchmark."""
+
+    canvas: Annotated[int, Field(ge=0, description="black pixels around every image, for what may turn or move")] = 0
+    only: Annotated[
+        tuple[str, ...], Field(description="classes that are kept, by name and in this order; default: all")
+    ] = ()
+
+
 class SignsParams(FolderParams):
     """Traffic signs: one folder a class, PPM images named TRACK_FRAME."""
 
@@ -112,25 +120,25 @@ def _ring() -> DatasetFn[RingParams]:
     return load
 
 
-def _mnist() -> DatasetFn[FolderParams]:
+def _mnist() -> DatasetFn[ImagesParams]:
     from advorch_builtins.datasets.mnist import load
 
     return load
 
 
-def _fashion_mnist() -> DatasetFn[FolderParams]:
+def _fashion_mnist() -> DatasetFn[ImagesParams]:
     from advorch_builtins.datasets.fashion_mnist import load
 
     return load
 
 
-def _cifar10() -> DatasetFn[FolderParams]:
+def _cifar10() -> DatasetFn[ImagesParams]:
     from advorch_builtins.datasets.cifar10 import load
 
     return load
 
 
-def _cifar100() -> DatasetFn[FolderParams]:
+def _cifar100() -> DatasetFn[ImagesParams]:
     from advorch_builtins.datasets.cifar100 import load
 
     return load
@@ -184,28 +192,28 @@ RING = Dataset(
 MNIST = Dataset(
     name="mnist",
     summary="70,000 handwritten digits of 28x28 pixels (IDX files, gzipped or not)",
-    params=FolderParams,
+    params=ImagesParams,
     load=_mnist,
     files=lambda params: idx_files(expand(params.root)),
 )
 FASHION_MNIST = Dataset(
     name="fashion-mnist",
     summary="70,000 articles of clothing of 28x28 pixels (IDX files, gzipped or not)",
-    params=FolderParams,
+    params=ImagesParams,
     load=_fashion_mnist,
     files=lambda params: idx_files(expand(params.root)),
 )
 CIFAR10 = Dataset(
     name="cifar10",
     summary="60,000 colour images of 32x32 pixels in 10 classes (binary version)",
-    params=FolderParams,
+    params=ImagesParams,
     load=_cifar10,
     files=lambda params: cifar10_files(expand(params.root)),
 )
 CIFAR100 = Dataset(
     name="cifar100",
     summary="60,000 colour images of 32x32 pixels in 100 classes (binary version)",
-    params=FolderParams,
+    params=ImagesParams,
     load=_cifar100,
     files=lambda params: cifar100_files(expand(params.root)),
 )
@@ -236,7 +244,9 @@ SENTENCES = Dataset(
 @hookimpl
 def advorch_components() -> Components:
     """Every dataset that comes with advorch."""
-    every: tuple[AnyComponent, ...] = (
+    from advorch_builtins.datasets import catalog_archive
+
+    return (
         DIGITS, MOONS, CIRCLES, RING, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, GTSRB, IMAGE_FOLDER, SENTENCES,
+        *catalog_archive.COMPONENTS,
     )  # fmt: skip
-    return every

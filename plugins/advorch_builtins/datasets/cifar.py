@@ -11,10 +11,10 @@ from advorch_builtins.datasets.reading import Bytes, image_data, malformed, read
 _PIXELS = 3 * 32 * 32
 
 
-def load_rows(files: Sequence[Path], labels: int, classes: Sequence[str], where: str) -> Data:
+def load_rows(files: Sequence[Path], labels: int, classes: Sequence[str], where: str, canvas: int = 0) -> Data:
     """All rows of the files in order; the last of the label bytes is the label."""
     rows = np.concatenate([read_rows(path, labels, len(classes), where) for path in files])
-    return image_data(rows[:, labels:].reshape(-1, 3, 32, 32), rows[:, labels - 1], classes)
+    return image_data(rows[:, labels:].reshape(-1, 3, 32, 32), rows[:, labels - 1], classes, canvas)
 
 
 def read_rows(path: Path, labels: int, classes: int, where: str) -> Bytes:

@@ -2,10 +2,10 @@
 
 from advorch.api import expand
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import FolderParams
+from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.cifar import load_rows
 from advorch_builtins.datasets.listing import CIFAR10_FILES, cifar10_root
-from advorch_builtins.datasets.reading import check_split
+from advorch_builtins.datasets.reading import check_split, only
 
 _CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -13,7 +13,10 @@ _CLASSES = (
 _WHERE = "unpack the binary version of CIFAR-10 (data_batch_1.bin to data_batch_5.bin, test_batch.bin) into `root`"
 
 
-def load(params: FolderParams, split: str) -> Data:
+def load(params: ImagesParams, split: str) -> Data:
     """One split."""
     root = cifar10_root(expand(params.root))
-    return load_rows([root / name for name in CIFAR10_FILES[check_split(split)]], 1, _CLASSES, _WHERE)
+    return only(
+        load_rows([root / name for name in CIFAR10_FILES[check_split(split)]], 1, _CLASSES, _WHERE, params.canvas),
+        params.only,
+    )

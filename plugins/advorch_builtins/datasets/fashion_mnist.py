@@ -1,8 +1,9 @@
 """Articles of clothing (Xiao, Rasul and Vollgraf)."""
 
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import FolderParams
+from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.idx import load_images
+from advorch_builtins.datasets.reading import only
 
 _CLASSES = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -10,6 +11,6 @@ _CLASSES = (
 _WHERE = "put the four IDX files of Zalando's Fashion-MNIST (train-images-idx3-ubyte, ..., plain or .gz) into `root`"
 
 
-def load(params: FolderParams, split: str) -> Data:
+def load(params: ImagesParams, split: str) -> Data:
     """One split."""
-    return load_images(params.root, split, _CLASSES, _WHERE)
+    return only(load_images(params.root, split, _CLASSES, _WHERE, params.canvas), params.only)

@@ -13,8 +13,9 @@ from advorch.api import expand
 from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import SignsParams
 from advorch_builtins.datasets.listing import signs_root
-from advorch_builtins.datasets.pictures import read_pictures
-from advorch_builtins.datasets.reading import check_split, image_data, malformed, missing
+from advorch_builtins.datasets.netpbm import read_mended
+from advorch_builtins.datasets.pictures import read_picture
+from advorch_builtins.datasets.reading import Bytes, check_split, image_data, malformed, missing
 
 _CLASSES = (
     "speed limit 20", "speed limit 30", "speed limit 50", "speed limit 60", "speed limit 70", "speed limit 80",
@@ -44,9 +45,14 @@ def load(params: SignsParams, split: str) -> Data:
     tracks = held_out_tracks(signs)
     wanted = check_split(split) == "test"
     ids = [index for index, sign in enumerate(signs) if ((sign.label, sign.track) in tracks) == wanted]
-    pixels = read_pictures([signs[index].path for index in ids], params.size)
+    images = [_pixels(signs[index].path, params.size) for index in ids]
+    pixels = np.array(images, np.uint8).reshape(-1, 3, params.size, params.size)
     labels = np.array([signs[index].label for index in ids], np.uint8)
     return replace(image_data(pixels, labels, _CLASSES), ids=torch.tensor(ids))
+
+
+def _pixels(path: Path, size: int) -> Bytes:
+    return read_picture(path, size, "RGB", read_mended(path)).transpose(2, 0, 1)
 
 
 def find_signs(root: Path) -> Iterator[Sign]:

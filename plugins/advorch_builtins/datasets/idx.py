@@ -11,7 +11,7 @@ from advorch_builtins.datasets.listing import IDX_STEMS, packed
 from advorch_builtins.datasets.reading import Bytes, check_split, image_data, malformed, read_bytes
 
 
-def load_images(root: str, split: str, classes: Sequence[str], where: str) -> Data:
+def load_images(root: str, split: str, classes: Sequence[str], where: str, canvas: int = 0) -> Data:
     """Images and labels of one split, in the order of the files."""
     images, labels = (packed(expand(root) / stem) for stem in IDX_STEMS[check_split(split)])
     pixels, y = read_idx(images, 3, where), read_idx(labels, 1, where)
@@ -19,7 +19,7 @@ def load_images(root: str, split: str, classes: Sequence[str], where: str) -> Da
         raise malformed(labels, f"{len(y)} labels for the {len(pixels)} images of {images.name}")
     if len(y) and y.max() >= len(classes):
         raise malformed(labels, f"label {y.max()} is not below {len(classes)}")
-    return image_data(pixels[:, None], y, classes)
+    return image_data(pixels[:, None], y, classes, canvas)
 
 
 def read_idx(path: Path, dimensions: int, where: str) -> Bytes:

@@ -1,12 +1,15 @@
 """Handwritten digits (LeCun, Cortes and Burges)."""
 
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import FolderParams
+from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.idx import load_images
+from advorch_builtins.datasets.reading import only
 
 _WHERE = "put the four IDX files of the MNIST database (train-images-idx3-ubyte, ..., plain or .gz) into `root`"
 
 
-def load(params: FolderParams, split: str) -> Data:
+def load(params: ImagesParams, split: str) -> Data:
     """One split."""
-    return load_images(params.root, split, [str(digit) for digit in range(10)], _WHERE)
+    return only(
+        load_images(params.root, split, [str(digit) for digit in range(10)], _WHERE, params.canvas), params.only
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -19,10 +19,10 @@ def read_pictures(paths: Sequence[Path], size: int, mode: Literal["RGB", "L"] = 
     return out
 
 
-def read_picture(path: Path, size: int, mode: Literal["RGB", "L"]) -> Bytes:
-    """One image as Pillow lays it out: rows, columns, channels."""
+def read_picture(path: Path, size: int, mode: Literal["RGB", "L"], file: IO[bytes] | None = None) -> Bytes:
+    """One image as Pillow lays it out: rows, columns, channels; from `file` where it lies in an archive."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path if file is None else file) as image:
             resized = image.convert(mode).resize((size, size), Image.Resampling.BILINEAR)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise malformed(path, f"cannot be read as an image ({error})") from error

@@ -3,11 +3,13 @@
 import gzip
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional
 
 from advorch.api import ErrorClass, StageFailed
 from advorch.kit.data import Data
@@ -38,11 +40,27 @@ def read_bytes(path: Path, where: str) -> bytes:
         raise malformed(path, f"not a whole gzip file ({error})") from error
 
 
-def image_data(pixels: Bytes, labels: Bytes, classes: Sequence[str]) -> Data:
-    """Bytes 0..255 of shape (n, channels, height, width) as samples in [0, 1]."""
+def image_data(pixels: Bytes, labels: Bytes, classes: Sequence[str], canvas: int = 0) -> Data:
+    """Bytes 0..255 of shape (n, channels, height, width) as samples in [0, 1], in the middle of a black canvas."""
     x = torch.from_numpy(pixels).float().div_(255)
+    x = functional.pad(x, (canvas,) * 4) if canvas else x
     y = torch.from_numpy(labels.astype(np.int64))
     return Data(x=x, y=y, ids=torch.arange(len(y)), classes=tuple(classes), box=(0.0, 1.0))
+
+
+def only(data: Data, names: Sequence[str]) -> Data:
+    """The samples of some classes, which are the data's own from here on; ids stay. No names keep everything."""
+    if not names:
+        return data
+    unknown = [name for name in names if name not in data.classes]
+    if unknown or len(set(names)) < len(names):
+        hint = f"its classes: {', '.join(data.classes)}; each once"
+        message = f"`only` names {unknown[0]!r}, which is no class" if unknown else "`only` names a class twice"
+        raise StageFailed(message, error_class=ErrorClass.USER, hint=hint)
+    renamed = torch.full((len(data.classes),), -1)
+    renamed[[data.classes.index(name) for name in names]] = torch.arange(len(names))
+    kept = data.take(renamed[data.y] >= 0)
+    return replace(kept, y=renamed[kept.y], classes=tuple(names))
 
 
 def check_split(split: str, known: Sequence[str] = ("train", "test")) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from advorch.api import ArtifactType, Components, Count, Evaluation, EvaluationFn, Params, Port, hookimpl
+from advorch.api import AnyComponent, ArtifactType, Components, Count, Evaluation, EvaluationFn, Params, Port, hookimpl
 
 ROBUSTNESS = frozenset(
     {
@@ -42,7 +42,30 @@ def _modes() -> EvaluationFn[ModesParams]:
 @hookimpl
 def advorch_components() -> Components:
     """Evaluations of models under attack, and of generators on mixtures."""
-    return [
+    from advorch_builtins.evaluations import (
+        catalog_ascents,
+        catalog_attack_table,
+        catalog_explaining,
+        catalog_fitted,
+        catalog_hidden,
+        catalog_measured,
+        catalog_regions,
+        catalog_sanity,
+        catalog_transfer,
+    )
+
+    others = (
+        catalog_explaining,
+        catalog_ascents,
+        catalog_transfer,
+        catalog_measured,
+        catalog_regions,
+        catalog_attack_table,
+        catalog_hidden,
+        catalog_fitted,
+        catalog_sanity,
+    )
+    own: tuple[AnyComponent, ...] = (
         Evaluation(
             name="robustness",
             summary="Accuracy of models, clean and under attack, judged again from the adversarial samples",
@@ -63,4 +86,5 @@ def advorch_components() -> Components:
             ports={"samples": Port(ArtifactType.SAMPLES), "data": Port(ArtifactType.DATASET)},
             metrics=MODES,
         ),
-    ]
+    )
+    return (*own, *(component for catalog in others for component in catalog.COMPONENTS))

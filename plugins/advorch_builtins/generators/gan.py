@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from advorch.api import Signature
 from advorch.kit.adversary.game import Game, Player, Turn
 from advorch.kit.adversary.losses import critic_loss, non_saturating_loss, r1_penalty, saturating_loss
+from advorch.kit.box import ends_of
 from advorch_builtins.generators.catalog import GanParams
 
 _SLOPE = 0.2  # of LeakyReLU: Radford et al. 2015
@@ -72,7 +73,7 @@ class Shaped(nn.Module):
         shaped = flat.view(-1, *self._shape)
         if self._box is None:
             return shaped
-        low, high = self._box
+        low, high = ends_of(self._box, self._shape, shaped)
         return low + (high - low) * torch.sigmoid(shaped)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from advorch.api import ErrorClass, Signature, StageFailed
+from advorch.api import Box, ErrorClass, Signature, StageFailed
 
 
 class Normalise(nn.Module):
@@ -29,16 +29,25 @@ def centred(signature: Signature) -> nn.Module:
     """The data's box onto [-1, 1]; data without a box is left as it is."""
     if signature.box is None:
         return nn.Identity()
-    low, high = signature.box
-    return Normalise([(low + high) / 2], [(high - low) / 2], len(signature.shape))
+    ends = _channels(signature.box)
+    return Normalise(
+        [(low + high) / 2 for low, high in ends], [(high - low) / 2 for low, high in ends], len(signature.shape)
+    )
 
 
 def unit(signature: Signature) -> nn.Module:
     """The data's box onto [0, 1]; data without a box, or already there, is left as it is."""
     if signature.box is None or signature.box == (0.0, 1.0):
         return nn.Identity()
-    low, high = signature.box
-    return Normalise([low], [high - low], len(signature.shape))
+    ends = _channels(signature.box)
+    return Normalise([low for low, _ in ends], [high - low for low, high in ends], len(signature.shape))
+
+
+def _channels(box: Box) -> list[tuple[float, float]]:
+    """The ends of each channel, or one pair for all."""
+    lows, highs = (end if isinstance(end, tuple) else (end,) for end in box)
+    count = max(len(lows), len(highs))
+    return list(zip(*(end * (count // len(end)) for end in (lows, highs)), strict=True))
 
 
 def flat_size(signature: Signature) -> int:

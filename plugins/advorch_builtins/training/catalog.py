@@ -10,6 +10,7 @@ from advorch.api import (
     Components,
     Kind,
     ModelRef,
+    NonNegative,
     Objective,
     ObjectiveFn,
     Params,
@@ -19,12 +20,28 @@ from advorch.api import (
     StageFn,
     hookimpl,
 )
+from advorch.kit.perturbation.scene import Scene
 
 
 class ErmParams(Params):
     """Empirical risk minimisation."""
 
     label_smoothing: Annotated[Share, Field(description="share of the label that is spread over all classes")] = 0.0
+
+
+class SparseParams(ErmParams):
+    """Empirical risk minimisation with few weights."""
+
+    lambda_: Annotated[
+        NonNegative, Field(alias="lambda", description="weight in the loss of the sum of all absolute weights")
+    ] = 1e-3
+
+
+class PosedParams(Params):
+    """Training on photographs of the samples."""
+
+    scene: Annotated[Scene, Field(description="how each sample is shown, drawn anew in every step")] = Scene()
+    unposed: Annotated[Share, Field(description="share of a batch that is shown as it is")] = 0.25
 
 
 class PretrainedParams(Params):
@@ -40,6 +57,18 @@ def _erm() -> ObjectiveFn[ErmParams]:
     return loss
 
 
+def _posed() -> ObjectiveFn[PosedParams]:
+    from advorch_builtins.training.posed import loss
+
+    return loss
+
+
+def _sparse() -> ObjectiveFn[SparseParams]:
+    from advorch_builtins.training.sparse import loss
+
+    return loss
+
+
 def _pretrained() -> StageFn[PretrainedParams]:
     from advorch_builtins.training.pretrained import run
 
@@ -47,6 +76,18 @@ def _pretrained() -> StageFn[PretrainedParams]:
 
 
 ERM = Objective(name="erm", summary="plain training: mean cross-entropy on clean samples", params=ErmParams, load=_erm)
+POSED = Objective(
+    name="posed",
+    summary="plain training on each sample as a camera sees it: on plates, balls or cans, turned, lit and blurred",
+    params=PosedParams,
+    load=_posed,
+)
+SPARSE = Objective(
+    name="sparse",
+    summary="plain training with an l1 penalty on the weights, which keeps few of them far from zero",
+    params=SparseParams,
+    load=_sparse,
+)
 PRETRAINED = Stage(
     name="pretrained",
     summary="take a model as it is, with your own weights, for data that says its shape and classes",
@@ -62,5 +103,7 @@ PRETRAINED = Stage(
 @hookimpl
 def advorch_components() -> Components:
     """Every way of training that knows no adversary."""
-    every: tuple[AnyComponent, ...] = (ERM, PRETRAINED)
+    from advorch_builtins.training import catalog_substitute
+
+    every: tuple[AnyComponent, ...] = (ERM, SPARSE, POSED, PRETRAINED, *catalog_substitute.COMPONENTS)
     return every

@@ -91,6 +91,7 @@ def test_rows_metrics_and_artifact_agree(context: Context, trained: nn.Module, h
     right = int((clean == y).sum())
     assert set(rows) == {
         "adversarial", "ids", "y", "clean_prediction", "adversarial_prediction", "success", "distance", "queries",
+        "forwards", "backwards", "first_step", "unrounded_success", "smallest_epsilon",
     }  # fmt: skip
     assert rows["adversarial"].dtype == torch.float32
     assert torch.equal(rows["ids"], 1000 - torch.arange(40))
@@ -99,6 +100,9 @@ def test_rows_metrics_and_artifact_agree(context: Context, trained: nn.Module, h
         "clean_accuracy": right / 40,
         "robust_accuracy": int(robust.sum()) / 40,
         "success_rate": (right - int(robust.sum())) / right,
+        "success_rate_unrounded": (right - int(robust.sum())) / right,
+        "mean_queries": float(rows["queries"][clean == y].double().mean()),
+        "median_first_step": float(rows["first_step"][rows["success"]].double().median()),
         "found_rate": (right - int(robust.sum())) / right,
         "mean_distance": pytest.approx(float(rows["distance"][rows["success"]].mean())),
         "median_distance": pytest.approx(float(rows["distance"][rows["success"]].quantile(0.5))),
@@ -176,7 +180,7 @@ def test_an_attack_without_samples_to_attack(
     wrong = (trained(held_out[0]).argmax(1) + 1) % 3
     data = Data(x=held_out[0], y=wrong, ids=torch.arange(128), classes=SIGNATURE.classes, box=SIGNATURE.box)
     metrics = complete(make_context(tmp_path, trained, data), catalog.FGSM, 64)[1].metrics
-    assert metrics == dict.fromkeys(metrics, 0.0)
+    assert metrics == dict.fromkeys(metrics, 0.0) | {"median_first_step": -1.0}
 
 
 def test_violations_are_counted_from_what_is_handed_on(context: Context) -> None:

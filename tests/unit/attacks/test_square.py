@@ -9,15 +9,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from advorch.kit.attack import projection
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import AttackResult, run_attack
+from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.trials import Trials, keep_best
 from advorch.kit.attack.victim import Finish, Victim
 from advorch.threat import Access, Norm
 from advorch_builtins.attacks.catalog_black_box import SQUARE, SquareParams
 from advorch_builtins.attacks.square import perturb, share_at
-from advorch_builtins.attacks.square_windows import Picture, bump, tiles
+from advorch_builtins.attacks.square_windows import Picture, Window, bump, tiles
 
-EPSILON = {Norm.LINF: 0.1, Norm.L2: 0.2}
-BOTH = pytest.mark.parametrize("norm", [Norm.LINF, Norm.L2])
+EPSILON = {Norm.LINF: 0.1, Norm.L2: 0.2, Norm.L1: 0.4}
+EACH = pytest.mark.parametrize("norm", list(EPSILON))
 
 
 def victim_of(module: nn.Module, norm: Norm, epsilon: Any = None, **options: Any) -> Victim:
@@ -56,6 +57,7 @@ def test_the_schedule_is_that_of_the_paper() -> None:
     }  # fmt: skip
     assert {number: 0.8 / share_at(number, params) for number in expected} == pytest.approx(expected)
     assert share_at(51, SquareParams(queries=500)) == share_at(51 * 20, params)
+    assert share_at(51, SquareParams(queries=500, horizon=10_000)) == share_at(51, params)
 
 
 def reference_linf(module: nn.Module, x: Tensor, epsilon: float, queries: int, rng: Draws) -> Tensor:
@@ -93,8 +95,7 @@ def reference_l2(module: nn.Module, x: Tensor, epsilon: float, queries: int, rng
         side += side % 2 == 0
         stream = rng.fork(number)
         first, second = ([stream.integers((), 0, size - side + 1) for size in (height, width)] for _ in range(2))
-        window = Picture.of(x).window(1.0)
-        shapes = bump(type(window)(window.picture, side, side), stream, like=x)
+        shapes = bump(Window(Picture.of(x), side, side), stream, like=x)
         signs, step = stream.sign((channels, 1, 1), like=x), best - x
         for row in range(len(x)):
             one, two = (
@@ -118,9 +119,45 @@ def reference_l2(module: nn.Module, x: Tensor, epsilon: float, queries: int, rng
     return best
 
 
-@pytest.mark.parametrize(("norm", "reference"), [(Norm.LINF, reference_linf), (Norm.L2, reference_l2)])
-def test_it_is_the_published_loop(norm: Norm, reference: Callable[..., Tensor]) -> None:
-    x, epsilon = images(), {Norm.LINF: 0.2, Norm.L2: 1.5}[norm]
+def reference_l1(module: nn.Module, x: Tensor, epsilon: float, queries: int, rng: Draws) -> Tensor:
+    """The same for l1, where the length of a step is left to the projection."""
+    channels, height, width = x.shape[1:]
+    project = ThreatSet.around(x, Norm.L1, epsilon, box=(0.0, 1.0)).project
+    best = project(x + tiles(Picture.of(x), rng.fork(0), like=x, order=1))
+    lowest = module(best)[:, 1]
+    for number in range(1, queries):
+        side = max(round((share_at(number, SquareParams(queries=queries)) * height * width) ** 0.5), 3)
+        side += side % 2 == 0
+        stream = rng.fork(number)
+        first, second = ([stream.integers((), 0, size - side + 1) for size in (height, width)] for _ in range(2))
+        shapes = bump(Window(Picture.of(x), side, side), stream, like=x, order=1)
+        signs, step = stream.sign((channels, 1, 1), like=x), best - x
+        for row in range(len(x)):
+            one, two = (
+                (row, slice(None), slice(top[row], top[row] + side), slice(left[row], left[row] + side))
+                for top, left in (first, second)
+            )
+            mask = torch.zeros_like(step[row], dtype=torch.bool)
+            mask[one[1:]] = mask[two[1:]] = True
+            windows = (step[row] * mask).abs().sum((1, 2), keepdim=True)
+            left_over = max(epsilon - float(step[row].abs().sum()), 0)
+            new = shapes[row] * signs[row] + step[one] / (step[one].abs().sum((1, 2), keepdim=True) + 1e-12)
+            new = new / (new.abs().sum((1, 2), keepdim=True) + 1e-12) * (left_over / channels + windows) * channels
+            step[two] = 0
+            step[one] = new
+        proposal = project(x + step)
+        margin = module(proposal)[:, 1]
+        best = torch.where((margin < lowest)[:, None, None, None], proposal, best)
+        lowest = torch.minimum(margin, lowest)
+    return best
+
+
+PUBLISHED = {Norm.LINF: (reference_linf, 0.2), Norm.L2: (reference_l2, 1.5), Norm.L1: (reference_l1, 6.0)}
+
+
+@pytest.mark.parametrize(("norm", "reference", "epsilon"), [(norm, *known) for norm, known in PUBLISHED.items()])
+def test_it_is_the_published_loop(norm: Norm, reference: Callable[..., Tensor], epsilon: float) -> None:
+    x = images()
     module, rng = Smooth(tuple(x.shape[1:])), Draws(7, torch.arange(4))
     found = perturb(
         victim_of(module, norm, epsilon), x, torch.ones(4, dtype=torch.int64), SquareParams(queries=120), rng
@@ -139,12 +176,12 @@ def test_every_number_is_at_a_corner_of_ball_and_box() -> None:
     assert torch.stack([(z - corner).abs() < 1e-12 for corner in corners]).any(0).all()
 
 
-@BOTH
+@EACH
 def test_each_sample_pays_for_its_own_queries(norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
     result = run(trained, *held_out, norm, queries=60)
     standing = result.clean_correct & ~result.success
-    assert result.queries[standing].eq(60).all()
-    assert result.queries[result.success].max() <= 60
+    assert result.queries.max() <= 60
+    assert norm is Norm.LINF or result.queries[standing].float().mean() > 30
     assert result.queries[result.success].float().mean() < 40
     assert result.queries[~result.clean_correct].eq(0).all()
     assert result.backwards.sum() == 0
@@ -153,7 +190,7 @@ def test_each_sample_pays_for_its_own_queries(norm: Norm, trained: nn.Module, he
     assert more.success.sum() >= result.success.sum()
 
 
-@BOTH
+@EACH
 def test_it_finds_most_of_what_gradients_find(norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
     """In six dimensions a few hundred corners are nearly all; logits fifty times as large hide nothing."""
     from advorch_builtins.attacks.catalog import PgdParams
@@ -176,7 +213,7 @@ class Louder(nn.Module):
         return 64 * self.module(x)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("shape", [(7,), (1,), (5, 3), (1, 1, 8), (3, 4, 11), (1, 2, 2), (2, 3, 16, 5)])
 def test_any_shape_will_do(norm: Norm, shape: tuple[int, ...]) -> None:
     """Published implementations fail on images that are not square, and know no vectors."""
@@ -188,7 +225,7 @@ def test_any_shape_will_do(norm: Norm, shape: tuple[int, ...]) -> None:
     assert (result.distance <= EPSILON[norm] * (1 + 1e-12)).all()
 
 
-@BOTH
+@EACH
 def test_training_asks_everything_and_never_waits(
     norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +259,7 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@BOTH
+@EACH
 def test_targets_and_masks_are_honoured(norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
     mask = torch.tensor([[True, True, True, False, False, False]])
     result = run(trained, *held_out, norm, targeted=True, mask=mask, epsilon=0.5)
@@ -240,7 +277,30 @@ def test_the_first_proposal_is_kept_whatever_it_is_worth() -> None:
     x = torch.full((3, 4), 0.5)
     result = run(Function(constant), x, torch.ones(3, dtype=torch.int64), Norm.LINF, queries=9)
     assert torch.allclose((result.adversarial - x).abs(), torch.full_like(x, 0.1))
-    assert result.queries.eq(9).all()
+    assert result.queries.max() <= 9
+
+
+class Diary(Smooth):
+    """Remembers every question."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.asked: list[bytes] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked += [row.numpy().tobytes() for row in x]
+        return super().forward(x)
+
+
+def test_nobody_is_asked_the_same_twice() -> None:
+    """On one channel most small squares are there already, or have been refused; the result is the published one."""
+    x, rng = images(3, 1, 6, 6), Draws(7, torch.arange(3))
+    module = Diary((1, 6, 6))
+    y = torch.ones(3, dtype=torch.int64)
+    found = perturb(victim_of(module, Norm.LINF), x, y, SquareParams(queries=600), rng)
+    assert len(set(module.asked)) == len(module.asked) < 3 * 400
+    expected = reference_linf(module, x, EPSILON[Norm.LINF], 600, Draws(7, torch.arange(3)))
+    assert torch.equal(found, expected)
 
 
 def test_proposals_see_the_best_point_so_far() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from advorch.errors import StageFailed
 from advorch_builtins.datasets import catalog, cifar10, cifar100
-from advorch_builtins.datasets.catalog import FolderParams
+from advorch_builtins.datasets.catalog import ImagesParams
 
 
 def rows(labels: list[list[int]], shade: int) -> bytes:
@@ -27,24 +27,32 @@ def ten(tmp_path: Path) -> Path:
 
 
 def test_cifar10_reads_its_batches_in_order(ten: Path) -> None:
-    train = cifar10.load(FolderParams(root=str(ten)), "train")
+    train = cifar10.load(ImagesParams(root=str(ten)), "train")
     assert train.y.tolist() == [1, 2, 2, 3, 3, 4, 4, 5, 5, 6]
     assert train.signature.shape == (3, 32, 32)
     assert train.x[4, :, 0, 0].mul(255).round().tolist() == [3, 2, 3]
-    test = cifar10.load(FolderParams(root=str(ten / "cifar-10-batches-bin")), "test")
+    test = cifar10.load(ImagesParams(root=str(ten / "cifar-10-batches-bin")), "test")
     assert test.classes[test.y[0]] == "truck"
     assert float(test.x[0, 0, 0, 0]) == pytest.approx(0.2)
 
 
+def test_a_canvas_is_black_and_the_image_is_in_its_middle(ten: Path) -> None:
+    plain, framed = (cifar10.load(ImagesParams(root=str(ten), canvas=border), "train") for border in (0, 3))
+    assert framed.signature.shape == (3, 38, 38)
+    assert framed.x[..., 3:-3, 3:-3].equal(plain.x)
+    assert float(framed.x.sum()) == pytest.approx(float(plain.x.sum()), rel=1e-5)
+    assert framed.ids.equal(plain.ids)
+
+
 def test_cifar10_lists_its_six_files(ten: Path) -> None:
-    files = catalog.CIFAR10.files(FolderParams(root=str(ten)))
+    files = catalog.CIFAR10.files(ImagesParams(root=str(ten)))
     assert len(files) == 6
     assert all(path.is_file() for path in files)
 
 
 def test_cifar100_takes_the_fine_label(tmp_path: Path) -> None:
     (tmp_path / "train.bin").write_bytes(rows([[11, 98], [0, 0]], shade=1))
-    train = cifar100.load(FolderParams(root=str(tmp_path)), "train")
+    train = cifar100.load(ImagesParams(root=str(tmp_path)), "train")
     assert [train.classes[label] for label in train.y] == ["woman", "apple"]
 
 
@@ -55,10 +63,10 @@ def test_cifar100_takes_the_fine_label(tmp_path: Path) -> None:
 def test_a_malformed_batch_is_named_with_its_fault(ten: Path, content: bytes, fault: str) -> None:
     (ten / "cifar-10-batches-bin" / "data_batch_3.bin").write_bytes(content)
     with pytest.raises(StageFailed, match=f"data_batch_3.bin: .*{fault}"):
-        cifar10.load(FolderParams(root=str(ten)), "train")
+        cifar10.load(ImagesParams(root=str(ten)), "train")
 
 
 def test_a_missing_batch_says_where_it_comes_from(tmp_path: Path) -> None:
     with pytest.raises(StageFailed, match=r"data_batch_1.bin is missing") as caught:
-        cifar10.load(FolderParams(root=str(tmp_path)), "train")
+        cifar10.load(ImagesParams(root=str(tmp_path)), "train")
     assert "binary version of CIFAR-10" in caught.value.hint

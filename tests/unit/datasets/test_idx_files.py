@@ -9,7 +9,7 @@ import pytest
 
 from advorch.errors import ErrorClass, StageFailed
 from advorch_builtins.datasets import catalog, fashion_mnist, mnist
-from advorch_builtins.datasets.catalog import FolderParams
+from advorch_builtins.datasets.catalog import ImagesParams
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_plain_and_gzipped_files_are_read_in_order(folder: Path) -> None:
-    data = mnist.load(FolderParams(root=str(folder)), "train")
+    data = mnist.load(ImagesParams(root=str(folder)), "train")
     assert data.y.tolist() == [3, 1, 4, 1, 5, 9]
     assert data.ids.tolist() == list(range(6))
     assert data.x[5, 0].tolist() == [
@@ -37,7 +37,7 @@ def test_plain_and_gzipped_files_are_read_in_order(folder: Path) -> None:
 
 
 def test_files_name_what_is_read(folder: Path) -> None:
-    names = [path.name for path in catalog.MNIST.files(FolderParams(root=str(folder)))]
+    names = [path.name for path in catalog.MNIST.files(ImagesParams(root=str(folder)))]
     assert names[:2] == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"]
     assert len(names) == 4
 
@@ -56,7 +56,7 @@ def test_files_name_what_is_read(folder: Path) -> None:
 def test_a_malformed_file_is_named_with_its_fault(folder: Path, name: str, content: bytes, fault: str) -> None:
     (folder / name).write_bytes(content)
     with pytest.raises(StageFailed, match=fault) as caught:
-        mnist.load(FolderParams(root=str(folder)), "train")
+        mnist.load(ImagesParams(root=str(folder)), "train")
     assert caught.value.error_class is ErrorClass.USER
     assert name in caught.value.message
     assert "\n" not in caught.value.message
@@ -64,13 +64,13 @@ def test_a_malformed_file_is_named_with_its_fault(folder: Path, name: str, conte
 
 def test_a_missing_file_says_where_it_comes_from(folder: Path) -> None:
     with pytest.raises(StageFailed, match="t10k-images-idx3-ubyte is missing") as caught:
-        mnist.load(FolderParams(root=str(folder)), "test")
+        mnist.load(ImagesParams(root=str(folder)), "test")
     assert "IDX files of the MNIST database" in caught.value.hint
 
 
 @pytest.mark.data
 def test_mnist_is_mnist(data_folder: Path) -> None:
-    params = FolderParams(root=str(data_folder / "mnist"))
+    params = ImagesParams(root=str(data_folder / "mnist"))
     train, test = mnist.load(params, "train"), mnist.load(params, "test")
     assert (len(train), len(test)) == (60_000, 10_000)
     assert float(train.x.mean()) == pytest.approx(0.1307, abs=5e-5)
@@ -81,7 +81,7 @@ def test_mnist_is_mnist(data_folder: Path) -> None:
 
 @pytest.mark.data
 def test_fashion_mnist_is_fashion_mnist(data_folder: Path) -> None:
-    train = fashion_mnist.load(FolderParams(root=str(data_folder / "fashion-mnist")), "train")
+    train = fashion_mnist.load(ImagesParams(root=str(data_folder / "fashion-mnist")), "train")
     assert float(train.x.mean()) == pytest.approx(0.2860, abs=5e-5)
     assert train.y.bincount().tolist() == [6000] * 10
     assert train.classes[train.y[0]] == "ankle boot"

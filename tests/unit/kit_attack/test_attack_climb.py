@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advorch.kit.attack.climb import note_state
 from advorch.kit.attack.directions import sign
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.loop import Recipe, ascend
-from advorch.kit.attack.recipe import Walk
+from advorch.kit.attack.rounds import look_back, remember
 from advorch.kit.attack.schedules import share_of_epsilon
 from advorch.kit.attack.starts import at_clean, at_random
 from advorch.kit.attack.victim import Victim
@@ -64,20 +63,22 @@ def test_a_model_that_draws_is_never_done(classifier: nn.Module, samples: tuple[
     assert victim.usage(64).forwards[standing].ge(61).all()
 
 
-def test_states_are_told_apart(classifier: nn.Module) -> None:
+@pytest.mark.parametrize("together", [1, 3, 9])
+def test_states_are_told_apart(together: int) -> None:
     base = torch.rand(1, 12, generator=torch.Generator().manual_seed(0))
     moved, swapped = base.clone(), base.flip(1)
     moved[0, 3] = torch.nextafter(moved[0, 3], torch.tensor(1.0))
     visits = [(base, 0.5), (moved, 0.5), (swapped, 0.5), (base, 0.4), (moved, 0.4), (-base, 0.5), (swapped, 0.5)]
     visits += [(-base, 0.5), (swapped, 0.5)]
-    victim = victim_of(classifier)
-    walk = Walk(victim=victim, y=torch.zeros(1), ball=victim.ball(base), rng=Draws(0, IDS[:1]), z=base, memory={})
+    memory: dict[str, Tensor] = {}
     found = []
-    for number, (state, loss) in enumerate(visits):
-        walk.z = state
-        note_state(walk, number, torch.tensor([loss]), len(visits))
-        found.append(bool(walk.memory["round"]))
-    assert found == [False] * 7 + [True] * 2
+    for first in range(0, len(visits), together):
+        states, losses = zip(*visits[first : first + together], strict=True)
+        remember(memory, first, torch.stack(states), torch.tensor(losses)[:, None], len(visits))
+        look_back(memory, first, first + together)
+        found.append(bool(memory["round"]))
+    known_after = [False] * 7 + [True] * 2
+    assert found == known_after[together - 1 :: together]
 
 
 class Precise(nn.Module):

@@ -94,13 +94,24 @@ def test_about_half_are_flipped() -> None:
     assert 70 < int(mirrored.sum()) < 130
 
 
-@pytest.mark.parametrize("name", ["shift", "crop-flip"])
+@pytest.mark.parametrize("name", ["shift", "rotate", "crop-flip"])
 def test_a_sample_is_augmented_alike_in_any_batch(name: str) -> None:
     x, ids = torch.rand(10, 1, 6, 5), torch.arange(10)
     change = augmentation(name, IMAGES)
     whole = change(x, Draws(3, ids))
     assert torch.equal(whole[4:7], change(x[4:7], Draws(3, ids[4:7])))
     assert not torch.equal(whole, x)
+
+
+def test_a_turned_disc_stays_a_disc_whose_middle_has_moved_by_a_tenth_of_the_side_at_most() -> None:
+    rows, columns = torch.meshgrid(torch.arange(41.0), torch.arange(41.0), indexing="ij")
+    disc = (((rows - 20) ** 2 + (columns - 20) ** 2) < 49).double()
+    turned = augmentation("rotate", IMAGES)(disc.expand(60, 1, -1, -1), Draws(5, torch.arange(60)))
+    mass = turned.sum((1, 2, 3))
+    assert (mass - disc.sum()).abs().max() < 1.5
+    middle = torch.stack([(turned * axis).sum((1, 2, 3)) / mass - 20 for axis in (rows, columns)])
+    assert 3 < middle.abs().max() <= 4.1 + 0.1
+    assert (middle.mean(1).abs() < 1).all()
 
 
 def test_none_changes_nothing_and_points_cannot_be_shifted() -> None:

@@ -1,0 +1,45 @@
+"""What is known of clean samples and asked for again: the set around them, and what the model says of them."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from advorch.kit.attack.threat_set import ThreatSet
+
+
+class Around(NamedTuple):
+    """The threat set around one tensor of samples, as it was then."""
+
+    x: Tensor
+    version: int
+    epsilon: float | Tensor
+    ball: ThreatSet
+
+    @classmethod
+    def these(cls, x: Tensor, epsilon: float | Tensor, ball: ThreatSet) -> "Around":
+        """Of samples that nobody has changed yet."""
+        return cls(x, _version(x), epsilon, ball)
+
+    def is_of(self, x: Tensor, epsilon: float | Tensor) -> bool:
+        """Whether these are the same samples, unchanged, and the same epsilon."""
+        return x is self.x and epsilon is self.epsilon and _version(x) == self.version
+
+
+class FirstLook(NamedTuple):
+    """What a module said of clean samples, with the graph, for whoever climbs from the samples themselves."""
+
+    module: nn.Module
+    point: Tensor
+    logits: Tensor
+
+    def covers(self, module: nn.Module, z: Tensor, rows: Tensor | None) -> bool:
+        """Whether these are samples of it, under the same model, in the model's own precision."""
+        if module is not self.module or torch.is_autocast_enabled(z.device.type) or not self.logits.requires_grad:
+            return False
+        return torch.equal(self.point.detach() if rows is None else self.point.detach()[rows], z)
+
+
+def _version(x: Tensor) -> int:
+    """How often it was changed in place; inference tensors do not count."""
+    return -1 if x.is_inference() else x._version

@@ -1,0 +1,73 @@
+"""The figures of a descent."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from torch import Tensor
+
+from advorch.kit.data import Data
+from advorch.kit.evaluation.curves import Axis, Curve, Panel, curves
+from advorch.kit.evaluation.panels import Tile, shown_box, tile_grid, unit
+from advorch_builtins.evaluations.descent_tables import End, Path
+
+_SURE = 0.9995
+
+
+def figures(paths: Sequence[Path], samples: int) -> dict[str, Callable[[], bytes]]:
+    """Curves by step, a panel a model."""
+    found: dict[str, Callable[[], bytes]] = {"Loss of the label by step": partial(_losses, paths)}
+    if any(path.goal is not None for path in paths):
+        found["Loss of the label less loss of the target by step"] = partial(_differences, paths)
+    if samples > 1:
+        found["Robust accuracy by step"] = partial(_accuracies, paths)
+    return found
+
+
+def _losses(paths: Sequence[Path]) -> bytes:
+    scale = "log" if all(float(path.loss.min()) > 0 for path in paths) else "linear"
+    axis = Axis(label="mean loss of the label", scale="log" if scale == "log" else "linear")
+    return curves(_panels(paths, lambda path: path.loss), Axis(label="step"), axis)
+
+
+def _differences(paths: Sequence[Path]) -> bytes:
+    aimed = [path for path in paths if path.goal is not None]
+    panels = _panels(aimed, lambda path: path.loss - (path.loss if path.goal is None else path.goal))
+    return curves(panels, Axis(label="step"), Axis(label="L(label) - L(target)"))
+
+
+def _accuracies(paths: Sequence[Path]) -> bytes:
+    panels = _panels(paths, lambda path: path.robust)
+    return curves(panels, Axis(label="step"), Axis(label="right at every step so far", share=True))
+
+
+def _panels(paths: Sequence[Path], value: Callable[[Path], Tensor]) -> dict[str, Panel]:
+    models = dict.fromkeys(path.model for path in paths)
+    return {
+        model: {path.attack: Curve(x=range(len(path)), y=value(path).tolist()) for path in paths if path.model == model}
+        for model in models
+    }
+
+
+def pictures(found: Sequence[End], zoom: float, data: Data) -> bytes:
+    """For each attack the samples as they were, as they end, and their perturbation enlarged about grey."""
+    box = shown_box(data.box, data.x)
+    several = len({end.model for end in found}) > 1
+    rows: dict[str, list[Tile]] = {}
+    for end in found:
+        whose = f"{end.attack}\n{end.model}" if several else end.attack
+        rows.setdefault("clean", [])
+        if end.attack == found[0].attack and end.model == found[0].model:
+            rows["clean"].append(Tile(image=unit(end.clean, box), caption=_said(end.before, end, data)))
+        wrong = int(end.after.argmax()) != end.label
+        rows.setdefault(f"{whose}", []).append(
+            Tile(image=unit(end.z, box), caption=_said(end.after, end, data), wrong=wrong)
+        )
+        change = ((end.z - end.clean) / (box[1] - box[0]) * zoom + 0.5).clamp(0, 1)
+        rows.setdefault(f"{zoom:g} delta + 0.5\n{whose}", []).append(Tile(image=change))
+    return tile_grid(rows, side=1.5)
+
+
+def _said(probabilities: Tensor, end: End, data: Data) -> str:
+    place = int(probabilities.argmax())
+    share = float(probabilities[place])
+    return f"{data.classes[place]} {'>99.9' if share > _SURE else f'{100 * share:.1f}'}%"

@@ -1,0 +1,286 @@
+"""S18 to S22, S24, S25, S30: what the run's own attacks handed in, looked at again."""
+
+import torch
+from torch import Tensor, nn
+
+from advorch.api import Access, Box
+from advorch.kit.attack.rows import per_sample
+from advorch.kit.attack.run import judged_logits
+from advorch.kit.box import ends_of
+from advorch.kit.data import Data
+from advorch.kit.evaluation.subject import Subject, SubjectSet, align
+from advorch_builtins.evaluations.sanity.check import Check, Evidence, Result, absent, failed, judged, passed, share
+from advorch_builtins.evaluations.sanity.gradients import INSIDE, inside
+from advorch_builtins.evaluations.sanity.inside import HARD
+from advorch_builtins.evaluations.sanity.randomness import averages
+from advorch_builtins.evaluations.verdicts import Duel, worst_of
+
+COLUMNS = ("on the way", "alone", "turned round", "rounded", "lead")
+_POINTS = 8
+_LEVELS = 255
+_CLOSE = 1e-3  # lead over the next logit, of the logits' size: rounding may turn it
+_FLIPS = 0.01
+_WEAK = 0.1
+_RANDOM, _BLIND = "randomness", "without gradients"
+
+
+def examine(module: nn.Module, subject: Subject, batch: Data, item: SubjectSet) -> dict[str, Tensor]:
+    """Predictions of a set's samples in other company, and of points on the way to them; NaN where it has none."""
+    position = align(item.samples.ids, batch.ids.cpu())
+    tried = (position >= 0).nonzero().squeeze(1)
+    found = {name: torch.full((len(batch),), torch.nan, dtype=torch.float64) for name in COLUMNS}
+    if not len(tried):
+        return found
+    z = item.samples.adversarial[position[tried]].to(batch.x)
+    x = batch.x[tried.to(batch.x.device)]
+    y = batch.y[tried.to(batch.y.device)]
+    logits = judged_logits(module, z)
+    columns = {
+        "on the way": _on_the_way(module, x, z, y),
+        "alone": torch.cat([judged_logits(module, row[None]).argmax(1) for row in z]),
+        "turned round": judged_logits(module, z.flip(0)).argmax(1).flip(0),
+        "rounded": judged_logits(module, to_levels(z, subject.data.box)).argmax(1),
+        "lead": _lead(logits),
+    }
+    for name, values in columns.items():
+        found[name][tried] = values.double().cpu()
+    return found
+
+
+def to_levels(z: Tensor, box: Box | None) -> Tensor:
+    """As a picture of eight bits keeps it; without a box there are no levels."""
+    if box is None:
+        return z
+    low, high = ends_of(box, tuple(z.shape[1:]), z)
+    return ((z - low) / (high - low) * _LEVELS).round() / _LEVELS * (high - low) + low
+
+
+def _on_the_way(module: nn.Module, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
+    """Whether any point of the segment from the sample to where its attack ended fools."""
+    fooled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    for number in range(1, _POINTS + 1):
+        share = torch.full((len(x),), number / (_POINTS + 1), dtype=x.dtype, device=x.device)
+        fooled |= judged_logits(module, x + per_sample(share, x) * (z - x)).argmax(1).ne(y)
+    return fooled
+
+
+def _lead(logits: Tensor) -> Tensor:
+    top = logits.topk(2, dim=1).values
+    return (top[:, 0] - top[:, 1]) / logits.abs().amax(1).clamp(min=1e-12)
+
+
+def _of(evidence: Evidence, duel: Duel, name: str) -> Tensor:
+    """A column of one set, over all samples; NaN where it was not looked at."""
+    number = next(number for number, item in enumerate(evidence.subject.adversarials) if item is duel.set)
+    return evidence.rows[f"set {number} {name}"]
+
+
+def _own(evidence: Evidence) -> tuple[Duel, ...]:
+    return evidence.standing.own
+
+
+NONE = "no attack of this model was connected"
+
+
+def _looked_at(evidence: Evidence, duel: Duel) -> Tensor:
+    """Samples that were right, that the set has, and that were probed."""
+    return evidence.standing.correct & duel.covered & ~_of(evidence, duel, "lead").isnan()
+
+
+def _silent(evidence: Evidence) -> Result:
+    if not _own(evidence):
+        return absent(NONE)
+    worst, told = 0, []
+    for duel in _own(evidence):
+        looked = _looked_at(evidence, duel)
+        stood = looked & duel.withstood & duel.inside
+        passed_by = int((stood & (_of(evidence, duel, "on the way") > 0.5)).sum())
+        unsaid = int((looked & ~duel.withstood & ~_claimed(duel) & duel.inside).sum())
+        worst = max(worst, passed_by + unsaid)
+        told.append(f"{duel.set.label} went past {share(passed_by, int(stood.sum()))} that fool, kept back {unsaid}")
+    return judged(evidence.few(worst, evidence.probes), "; ".join(told))
+
+
+def _claimed(duel: Duel) -> Tensor:
+    """What the set says of its successes, over all samples."""
+    claims = torch.zeros_like(duel.covered)
+    claims[duel.covered] = duel.recorded(duel.set.samples.success).bool()
+    return claims
+
+
+def _transferred(evidence: Evidence) -> Result:
+    foreign = [duel for duel in evidence.standing.duels if not duel.own]
+    if not foreign:
+        return absent("no set of another model was connected")
+    told, weak = [], []
+    for duel in foreign:
+        fell = duel.covered & evidence.standing.correct & _claimed(duel)
+        also = int((fell & ~duel.withstood).sum())
+        told.append(
+            f"of {int(fell.sum())} samples with which {duel.set.label} fools its own model {also} fool this one"
+        )
+        weak.append(also < _WEAK * int(fell.sum()))
+    if not evidence.standing.own and all(weak):
+        return failed(f"{'; '.join(told)}; no attack was made for this model, so its accuracy rests on them")
+    return passed("; ".join(told))
+
+
+def _constraints(evidence: Evidence) -> Result:
+    if not _own(evidence):
+        return absent(NONE)
+    outside, strange = sum(duel.outside for duel in _own(evidence)), 0
+    for duel in _own(evidence):
+        samples, data = duel.set.samples, evidence.subject.data
+        strange += int((samples.y[duel.position[duel.covered]] != data.y[duel.covered]).sum())
+        strange += 0 if samples.adversarial.dtype == data.x.dtype else len(samples)
+    total = sum(int(duel.covered.sum()) for duel in _own(evidence))
+    why = f"{share(outside, total)} lie outside of ball or box, {strange} have another label or type than the data"
+    return judged(not outside and not strange, why)
+
+
+def _stable(evidence: Evidence) -> Result:
+    if not _own(evidence):
+        return absent(NONE)
+    flips, close, total = 0, 0, 0
+    for duel in _own(evidence):
+        looked = _looked_at(evidence, duel)
+        alone, turned = (_of(evidence, duel, name)[looked] for name in ("alone", "turned round"))
+        here = duel.predicted[looked].double()
+        flips += int(((alone != here) | (turned != here)).sum())
+        close += int((_of(evidence, duel, "lead")[looked] < _CLOSE).sum())
+        total += int(looked.sum())
+    why = f"alone, or in another order, {share(flips, total)} get another label; {close} are within rounding of one"
+    return judged(flips <= _FLIPS * total, why)
+
+
+def _eight_bits(evidence: Evidence) -> Result:
+    if not _own(evidence):
+        return absent(NONE)
+    if evidence.subject.data.box is None:
+        return absent("the data has no box, so that there are no levels")
+    told, worst = [], 0.0
+    for duel in _own(evidence):
+        looked = _looked_at(evidence, duel)
+        y = evidence.standing.y[looked].double()
+        fooled = duel.predicted[looked].double() != y
+        still = _of(evidence, duel, "rounded")[looked] != y
+        stay, count = int((fooled & still).sum()), int(fooled.sum())
+        lost = (count - stay) / max(1, int(looked.sum()))
+        worst = max(worst, lost)
+        told.append(f"{duel.set.label}: {count} fool as numbers, {stay} of them as pictures")
+    return judged(worst <= evidence.params.tolerance, "; ".join(told))
+
+
+def _per_sample(evidence: Evidence) -> Result:
+    own = _own(evidence)
+    if len(own) < 2:
+        return absent("there is one attack at most, so that there is nothing to join")
+    worst = worst_of(own)
+    covered = max(int(duel.covered.sum()) for duel in own)
+    if worst is None or worst.accuracy.total < covered:
+        joined = 0 if worst is None else worst.accuracy.total
+        return failed(f"all {len(own)} attacks tried {joined} samples together, and one of them {covered}")
+    best = min(duel.accuracy.value for duel in own)
+    return passed(
+        f"worst case over {len(own)} attacks sample by sample {worst.accuracy.value:.1%}, best attack {best:.1%}"
+    )
+
+
+def _wrong_ones(evidence: Evidence) -> Result:
+    if not _own(evidence):
+        return absent(NONE)
+    counted, moved, total = 0, 0, 0
+    for duel in _own(evidence):
+        wrong = duel.covered & ~evidence.standing.correct
+        total += int(wrong.sum())
+        counted += int((wrong & _claimed(duel)).sum())
+        moved += int((wrong & (duel.distance > 0)).sum())
+    if not total:
+        return absent("no sample is wrong from the start")
+    why = f"of {total} that are wrong from the start {counted} count as successes, {moved} were moved"
+    return judged(not counted and not moved, why)
+
+
+def _adaptive(evidence: Evidence) -> Result:
+    """A defence that changes what an attack has to do, and whether any attack did it."""
+    unusual = _unusual(evidence)
+    if not unusual:
+        return passed("nothing in the forward pass asks for an attack of its own")
+    if not _own(evidence):
+        return failed(f"not adaptive: {', '.join(unusual)}, and {NONE}")
+    means = {duel.set.label: _means(duel) for duel in _own(evidence)}
+    blind = any(mean == _BLIND for mean in means.values())
+    hidden = any(name != _RANDOM for name in unusual) and not evidence.says("stands in")
+    drawing = _RANDOM in unusual and not any(means.values())
+    if not blind and (hidden or drawing):
+        return failed(f"not adaptive: {', '.join(unusual)}, and no attack that was run is made for it")
+    answers = [f"{label} ({mean})" for label, mean in means.items() if mean] or ["a gradient that goes past it"]
+    return passed(f"{', '.join(unusual)}; answered by {', '.join(answers)}")
+
+
+def _unusual(evidence: Evidence) -> list[str]:
+    found = [name for name in HARD if evidence.says(f"has {name}")]
+    found += [_RANDOM] if evidence.says("draws") else []
+    return found + (["optimisation inside"] if evidence.says("differentiates") else [])
+
+
+def _means(duel: Duel) -> str:
+    """How an attack answers a defence, as far as its settings tell."""
+    if averages(duel.set.samples.settings):
+        return f"mean of {duel.set.samples.settings['draws']} gradients"
+    access = duel.set.samples.access
+    return _BLIND if access is not None and access is not Access.GRADIENTS else ""
+
+
+CHECKS = (
+    Check(
+        id="S18",
+        asks="Did the attack hand in its successes?",
+        judge=_silent,
+        remedy="Keep the first point that fools, not the last; judge every iterate.",
+    ),
+    Check(
+        id="S19",
+        asks="Does more than transfer stand behind the numbers?",
+        judge=_transferred,
+        remedy="Attack the model itself; what does not transfer says nothing of robustness.",
+    ),
+    Check(
+        id="S20",
+        asks="Are all adversarials inside ball and box?",
+        judge=_constraints,
+        remedy="Project onto ball and box at the end, in the precision that is judged.",
+    ),
+    Check(
+        id="S21",
+        asks="Is the verdict stable?",
+        judge=_stable,
+        remedy="Ask for a margin (C&W's confidence), judge in fp32, and keep samples of a batch apart.",
+    ),
+    Check(
+        id="S22",
+        asks="Do adversarials survive as pictures?",
+        judge=_eight_bits,
+        remedy="Attack on the levels themselves (levels: 255), or say that the inputs are real numbers.",
+    ),
+    Check(
+        id="S24",
+        asks="Is the worst case taken sample by sample?",
+        judge=_per_sample,
+        remedy="Attack the same samples with every attack; the minimum of means is too high.",
+    ),
+    Check(
+        id="S25",
+        asks="Are wrong samples left alone?",
+        judge=_wrong_ones,
+        remedy="Count what is wrong from the start as wrong, and attack the rest.",
+    ),
+    Check(
+        id="S30",
+        asks="Was the attack made for this defence?",
+        judge=_adaptive,
+        remedy="Answer every part of the defence: EOT for randomness, BPDA for what has no derivative, and say so.",
+        columns=("draws", *INSIDE),
+        measure=lambda probe: {"draws": probe.constant(probe.random), **inside(probe)},
+    ),
+)
