@@ -130,6 +130,11 @@ _OPTIONAL_DATA = Port(ArtifactType.DATASET, optional=True)
 _MODEL = Port(ArtifactType.MODEL)
 
 
+def no_files(params: Params) -> Sequence[Path]:
+    """For what is bundled or made: its parameters say everything."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attack(StageComponent[P, AttackFn[P]]):
     """A pure callable on a batch: attack stage, inner attack of any defence, report and sanity checks come free.
@@ -149,6 +154,7 @@ class Attack(StageComponent[P, AttackFn[P]]):
     perturbation: bool = False
     pooled: bool = False
     candidates: bool = False
+    files: Callable[[P], Sequence[Path]] = no_files
     metrics: frozenset[str] = frozenset(
         {
             "clean_accuracy", "robust_accuracy", "success_rate",
@@ -274,11 +280,6 @@ class Stage(StageComponent[P, StageFn[P]]):
 
     def outputs(self) -> Mapping[str, Port]:
         return self.produces
-
-
-def no_files(params: Params) -> Sequence[Path]:
-    """For data that is bundled or made: its parameters say everything."""
-    return ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,12 +64,13 @@ class CellReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellProgressed:
-    """How far a running cell is; never journalled, only shown."""
+    """How far a running cell is, and what it has found so far; never journalled, only shown."""
 
     name: ClassVar[str] = "cell_progressed"
     cell: str
     done: int
     total: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,30 +14,35 @@ import argparse
 import json
 import os
 import platform
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from attacks_bare import bare
+from attacks_measure import Row, measure, table
+from attacks_ours import cascade, ours
+from attacks_peers import installed
+from attacks_task import CLASSES, TASKS, Contestant, Task
 from torch import Tensor, nn
 
-import attacks_counting
 from advorch.api import Signature
 from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.mnist import load as load_mnist
 from advorch_builtins.models.catalog import FixedParams
 from advorch_builtins.models.madry_cnn import build
-from attacks_bare import bare
-from attacks_measure import Row, measure, table
-from attacks_ours import ours
-from attacks_peers import installed
-from attacks_task import CLASSES, TASKS, Contestant, Task
 
 OWN = "advorch"
 
 
 def contestants(only: list[str]) -> tuple[dict[str, Contestant], dict[str, str]]:
     """Everybody who takes part, the project first, and their versions."""
-    found: dict[str, Contestant] = {OWN: ours(), f"{OWN} bf16": ours("bf16"), "bare loop": bare}
+    found: dict[str, Contestant] = {
+        OWN: ours(),
+        f"{OWN} bf16": ours("bf16"),
+        f"{OWN} cascade": cascade,
+        "bare loop": bare,
+    }
     versions = {"torch": torch.__version__}
     for name, release, contestant in installed():
         if not only or name in only:
@@ -60,6 +65,7 @@ def model(weights: Path | None) -> nn.Module:
 def samples(folder: Path | None, count: int) -> tuple[Tensor, Tensor]:
     """The first test images, or noise where there are none."""
     if folder is None:
+        print("no data folder (--data, ADVORCH_DATA): noise is attacked", file=sys.stderr)
         noise = torch.Generator().manual_seed(0)
         return torch.rand(count, 1, 28, 28, generator=noise), torch.zeros(count, dtype=torch.int64)
     data = load_mnist(ImagesParams(root=str(folder)), "test").take(slice(count))

@@ -1,10 +1,9 @@
 """What anybody would write by hand: as many forward passes and input gradients as an attack has steps, no more."""
 
 import torch
+from attacks_task import Attack, Task
 from torch import Tensor, nn
 from torch.nn import functional
-
-from attacks_task import Attack, Task
 
 _WITH_GRADIENTS = ("fgsm", "pgd", "mim", "apgd")
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
+from attacks_task import CLASSES, Contestant, Task
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from attacks_task import CLASSES, Contestant, Task
 
 _WAITS = ("aten._local_scalar_dense", "aten.nonzero", "aten.masked_select", "aten.equal", "aten.is_nonzero")
 _FREE = ("aten.detach", "aten.alias", "aten.lift_fresh")

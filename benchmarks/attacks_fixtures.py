@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-
 from attacks_peers import imported_adv_lib
+from torch import Tensor, nn
 
 FOLDER = Path(__file__).parents[1] / "tests/unit/attacks/fixtures"
 EPSILON, ALPHA, STEPS, CLASSES, COUNT = 0.2, 0.03, 12, 4, 16
@@ -34,11 +33,14 @@ class Case:
 
 
 def net() -> nn.Module:
-    """Nine numbers to four classes, smooth, so that no gradient is nearly zero by design."""
+    """Nine numbers to four classes, all of them met around the middle of the box; smooth, so that gradients differ."""
     torch.manual_seed(20)
     module = nn.Sequential(nn.Flatten(), nn.Linear(9, 8), nn.Tanh(), nn.Linear(8, CLASSES))
-    for parameter in module.parameters():
-        parameter.data.mul_(3)
+    first, last = module.get_submodule("1"), module.get_submodule("3")
+    for layer in (first, last):
+        layer.get_parameter("weight").data.mul_(5)
+        layer.get_parameter("bias").data.zero_()
+    first.get_parameter("bias").data.sub_(first.get_parameter("weight").data.sum(1) / 2)
     return module.eval()
 
 

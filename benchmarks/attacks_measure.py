@@ -6,12 +6,12 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor, nn
+from typing import Any
 
 import attacks_counting
+import torch
 from attacks_task import Attack, Contestant, Task
+from torch import Tensor, nn
 
 BARE, OWN = "bare loop", "advorch"
 _ROUNDING = 1e-6  # of epsilon: what float32 makes of x + epsilon - x
@@ -50,11 +50,22 @@ def measure(
     found: dict[str, Tensor] = {}
     for number in range(rounds + 1):
         for who, attack in ready.items():
-            spent, found[who] = _timed(attack, module, batch, judged=not who.startswith(OWN))
+            seconds, found[who] = _timed(attack, module, batch, judged=not who.startswith(OWN))
             if number or rounds == 0:
-                times[who].append(spent)
+                times[who].append(seconds)
     basis = times[BARE if BARE in ready else OWN]
-    return [_row(name, task, who, batch, times[who], basis, (module, found[who]), everybody[who]) for who in ready]
+    return [
+        Row(
+            model=name,
+            task=task.name,
+            who=who,
+            samples=len(batch[0]),
+            **verdict(module, task, batch, found[who]),
+            **counts(everybody[who], task),
+            **spent(times[who], basis, batch),
+        )
+        for who in ready
+    ]
 
 
 def _timed(attack: Attack, module: nn.Module, batch: tuple[Tensor, Tensor], *, judged: bool) -> tuple[float, Tensor]:
@@ -74,39 +85,37 @@ def _predict(module: nn.Module, z: Tensor) -> Tensor:
         return torch.as_tensor(module(z)).argmax(1)
 
 
-def _row(
-    model: str,
-    task: Task,
-    who: str,
-    batch: tuple[Tensor, Tensor],
-    times: list[float],
-    basis: list[float],
-    result: tuple[nn.Module, Tensor],
-    contestant: Contestant,
-) -> Row:
-    (x, y), (module, z) = batch, result
-    count, right = attacks_counting.a_step(contestant, task), _predict(module, x).eq(y)
+def verdict(module: nn.Module, task: Task, batch: tuple[Tensor, Tensor], z: Tensor) -> dict[str, Any]:
+    """What was found; norms are those of what fooled, or of everything where the smallest was wanted."""
+    x, y = batch
+    right, norm = _predict(module, x).eq(y), _norm(z - x, task.norm)
     fooled = right & _predict(module, z).ne(y)
-    norm = _norm(z - x, task.norm)
     outside = ((z < 0) | (z > 1)).flatten(1).any(1)
     if task.epsilon is not None:
         outside |= norm > task.epsilon * (1 + _ROUNDING)
-    moved = norm[fooled] if task.epsilon is None else norm
-    return Row(
-        model=model,
-        task=task.name,
-        who=who,
-        samples=len(x),
-        seconds=1000 * statistics.median(times) / len(x),
-        ratio=statistics.median(one / other for one, other in zip(times, basis, strict=True)),
-        robust=(right & ~fooled).double().mean().item(),
-        mean_norm=moved.mean().item() if len(moved) else float("nan"),
-        max_norm=moved.max().item() if len(moved) else float("nan"),
-        violations=int(outside.sum()),
-        kernels=None if count is None else count.kernels,
-        waits=None if count is None else count.waits,
-        load=round(os.getloadavg()[0], 1),
-    )
+    moved = norm[fooled] if task.epsilon is not None else norm
+    moved = moved if len(moved) else norm.new_full((1,), torch.nan)
+    return {
+        "robust": (right & ~fooled).double().mean().item(),
+        "mean_norm": moved.mean().item(),
+        "max_norm": moved.max().item(),
+        "violations": int(outside.sum()),
+    }
+
+
+def spent(times: list[float], basis: list[float], batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """Medians over the rounds, and how busy the machine was."""
+    return {
+        "seconds": 1000 * statistics.median(times) / len(batch[0]),
+        "ratio": statistics.median(one / other for one, other in zip(times, basis, strict=True)),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def counts(contestant: Contestant, task: Task) -> dict[str, Any]:
+    """What one more step adds, where an attack has steps."""
+    count = attacks_counting.a_step(contestant, task)
+    return {"kernels": count and count.kernels, "waits": count and count.waits}
 
 
 def _norm(step: Tensor, norm: str) -> Tensor:
@@ -128,8 +137,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    counts = ["-" if count is None else f"{count:+.1f}" for count in (row.kernels, row.waits)]
-    norms = [f"{row.mean_norm:.4g}", f"{row.max_norm:.7g}"]
-    robust = f"{100 * row.robust:.1f}"
+    counted = ["-" if count is None else f"{count:+.1f}" for count in (row.kernels, row.waits)]
+    found = [f"{100 * row.robust:.1f}", f"{row.mean_norm:.4g}", f"{row.max_norm:.7g}", str(row.violations)]
     times = [f"{row.seconds:.3g}", f"{row.ratio:.3f}"]
-    return row.who, *times, robust, *norms, str(row.violations), *counts, f"{row.load:.1f}"
+    return row.who, *times, *(["-"] * 4 if row.who == BARE else found), *counted, f"{row.load:.1f}"

@@ -4,18 +4,25 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
+from attacks_task import Attack, Contestant, Task
 from torch import Tensor, nn
 
-from advorch.api import Budget, Norm
 from advorch.api import Attack as Component
+from advorch.api import Budget, Norm
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import run_attack
 from advorch.kit.attack.victim import Victim
-from advorch_builtins.attacks import catalog, catalog_apgd, catalog_black_box, catalog_minimal, catalog_momentum
-from attacks_task import Attack, Contestant, Task
+from advorch_builtins.attacks import (
+    catalog,
+    catalog_apgd,
+    catalog_black_box,
+    catalog_ensemble,
+    catalog_minimal,
+    catalog_momentum,
+)
 
 Precision = Literal["fp32", "bf16"]
-_HALVED = ("pgd", "apgd")
+_HALVED = ("pgd", "apgd", "autoattack")
 
 
 def ours(precision: Precision = "fp32") -> Contestant:
@@ -26,14 +33,26 @@ def ours(precision: Precision = "fp32") -> Contestant:
             return None
         component, settings = _CHOICE[task.kind](task)
         params = component.params(**settings, **({"precision": precision} if precision == "bf16" else {}))
-        perturb = component.load()
-
-        def attack(x: Tensor, y: Tensor) -> Tensor:
-            return run_attack(perturb, _victim(module, task), x, y, params, Draws(0, torch.arange(len(x)))).adversarial
-
-        return attack
+        return _attack(module, task, component, params)
 
     return contestant
+
+
+def cascade(module: nn.Module, task: Task) -> Attack | None:
+    """AutoAttack's verdict, by its cheaper relative."""
+    if task.kind != "autoattack":
+        return None
+    component = catalog_ensemble.CASCADE
+    return _attack(module, task, component, component.params())
+
+
+def _attack(module: nn.Module, task: Task, component: Component[Any], params: Any) -> Attack:
+    perturb = component.load()
+
+    def attack(x: Tensor, y: Tensor) -> Tensor:
+        return run_attack(perturb, _victim(module, task), x, y, params, Draws(0, torch.arange(len(x)))).adversarial
+
+    return attack
 
 
 def _victim(module: nn.Module, task: Task) -> Victim:
@@ -49,5 +68,6 @@ _CHOICE: dict[str, Callable[[Task], tuple[Component[Any], dict[str, Any]]]] = {
     "deepfool": lambda task: (catalog_minimal.DEEPFOOL, {"steps": task.steps}),
     "cw": lambda task: (catalog_minimal.CW, {"steps": task.steps, "searches": task.searches}),
     "apgd": lambda task: (catalog_apgd.APGD_CE, {"steps": task.steps}),
+    "autoattack": lambda task: (catalog_ensemble.AUTOATTACK, {}),
     "square": lambda task: (catalog_black_box.SQUARE, {"queries": task.steps}),
 }

@@ -1,4 +1,4 @@
-"""Other libraries behind one call. Who is not installed is reported; known traps are set right, so that all do the same.
+"""Other libraries behind one call: who is not installed is reported, and known traps are set right for all alike.
 
 - torchattacks' AutoAttack runs 10 steps by default, a tenth of the paper's: its parts are built here with 100.
 - adv-lib imports torchvision and visdom, which these attacks do not use: empty modules stand in during the import.
@@ -15,9 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-
 from attacks_task import CLASSES, Attack, Contestant, Task
+from torch import Tensor, nn
 
 _NORMS = {"linf": "Linf", "l2": "L2"}
 
@@ -41,27 +40,33 @@ def _version(distribution: str) -> str:
 def _foolbox() -> Contestant:
     import foolbox
 
-    def named(task: Task) -> Any:
-        kinds, attacks = (task.kind, task.norm), foolbox.attacks
-        if kinds == ("fgsm", "linf"):
-            return attacks.LinfFastGradientAttack()
-        if kinds == ("pgd", "linf"):
-            return attacks.LinfProjectedGradientDescentAttack(abs_stepsize=task.alpha, steps=task.steps)
-        if kinds == ("pgd", "l2"):
-            return attacks.L2ProjectedGradientDescentAttack(abs_stepsize=task.alpha, steps=task.steps)
-        if kinds == ("mim", "linf"):
-            steps = {"abs_stepsize": task.alpha, "steps": task.steps}
-            return attacks.mi_fgsm.LinfMomentumIterativeFastGradientMethod(momentum=1.0, random_start=False, **steps)
-        if kinds == ("deepfool", "l2"):
-            return attacks.L2DeepFoolAttack(steps=task.steps, candidates=CLASSES)
-        if kinds == ("cw", "l2"):
-            search = {"binary_search_steps": task.searches, "steps": task.steps, "initial_const": 1.0}
-            return attacks.L2CarliniWagnerAttack(stepsize=0.05, **search)
-        return None
+    peer = foolbox.attacks
+
+    def steps(task: Task) -> dict[str, float]:
+        return {"abs_stepsize": task.alpha, "steps": task.steps}
+
+    def mim(task: Task) -> Any:
+        attack = peer.mi_fgsm.LinfMomentumIterativeFastGradientMethod
+        return attack(momentum=1.0, random_start=False, **steps(task))
+
+    def cw(task: Task) -> Any:
+        search = {"binary_search_steps": task.searches, "steps": task.steps, "initial_const": 1.0}
+        return peer.L2CarliniWagnerAttack(stepsize=0.05, **search)
+
+    build: dict[tuple[str, str], Callable[[Task], Any]] = {
+        ("fgsm", "linf"): lambda t: peer.LinfFastGradientAttack(),
+        ("pgd", "linf"): lambda t: peer.LinfProjectedGradientDescentAttack(**steps(t)),
+        ("pgd", "l2"): lambda t: peer.L2ProjectedGradientDescentAttack(**steps(t)),
+        ("mim", "linf"): mim,
+        ("deepfool", "l2"): lambda t: peer.L2DeepFoolAttack(steps=t.steps, candidates=CLASSES),
+        ("cw", "l2"): cw,
+    }
 
     def contestant(module: nn.Module, task: Task) -> Attack | None:
-        attack, model = named(task), foolbox.PyTorchModel(module, bounds=(0, 1), device="cpu")
-        return None if attack is None else lambda x, y: _not_black(x, attack(model, x, y, epsilons=task.epsilon)[1])
+        if (task.kind, task.norm) not in build:
+            return None
+        attack, model = build[task.kind, task.norm](task), foolbox.PyTorchModel(module, bounds=(0, 1), device="cpu")
+        return lambda x, y: _not_black(x, attack(model, x, y, epsilons=task.epsilon)[1])
 
     return contestant
 
@@ -115,12 +120,12 @@ def _reference() -> Contestant:
 
     def apgd(module: nn.Module, task: Task) -> Attack:
         attack = APGDAttack(module, n_iter=task.steps, norm=_NORMS[task.norm], eps=task.epsilon, seed=0, device="cpu")
-        return lambda x, y: attack.perturb(x, y)
+        return attack.perturb
 
     def square(module: nn.Module, task: Task) -> Attack:
         budget = {"n_queries": task.steps, "eps": task.epsilon, "norm": _NORMS[task.norm]}
         attack = SquareAttack(module, **budget, seed=0, device="cpu", resc_schedule=True)
-        return lambda x, y: attack.perturb(x, y)
+        return attack.perturb
 
     def whole(module: nn.Module, task: Task) -> Attack:
         attack = AutoAttack(module, norm=_NORMS[task.norm], eps=task.epsilon, seed=0, verbose=False, device="cpu")

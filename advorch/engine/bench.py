@@ -14,6 +14,7 @@ from advorch.engine.context import WorkContext
 from advorch.engine.group import Alone, Group
 from advorch.engine.scratch import new_folder, scratch
 from advorch.engine.surroundings import device_of, seed_everything, surroundings
+from advorch.engine.tally import Tally
 from advorch.engine.task import Produced, Task
 from advorch.errors import PluginMismatch
 from advorch.hosts.job import FitHost, MapHost, MapJob
@@ -52,8 +53,8 @@ class Bench:
             job = self._opened(task, channel).job
             return job.count, job.chunk
 
-    def chunk(self, task: Task, index: int, channel: Channel) -> None:
-        """Compute one chunk and commit its rows."""
+    def chunk(self, task: Task, index: int, channel: Channel) -> Tally:
+        """Compute one chunk and commit its rows; what they tell whoever waits."""
         from safetensors.torch import save_file
 
         with captured(channel.log), surroundings(task), scratch() as folder:
@@ -64,6 +65,7 @@ class Bench:
             save_file({name: tensor.contiguous().cpu() for name, tensor in rows.items()}, folder / "rows.safetensors")
             files = {"rows.safetensors": folder / "rows.safetensors"}
             self._store(task).partials(task.key).commit(chunk_name(index), files)
+            return job.so_far(rows)
 
     def reduce(self, task: Task, channel: Channel) -> Produced:
         """Merge all chunks in order and produce the outputs."""

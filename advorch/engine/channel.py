@@ -1,8 +1,11 @@
 """How a worker speaks to the driver while it works."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Protocol
+
+NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class Channel(Protocol):
@@ -11,8 +14,8 @@ class Channel(Protocol):
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Metrics of a step that is done."""
 
-    def progress(self, done: int, total: int) -> None:
-        """How far the work is."""
+    def progress(self, done: int, total: int, shares: Mapping[str, float] = NOTHING) -> None:
+        """How far the work is, and what it has found so far."""
 
     def log(self, text: str) -> None:
         """What the work printed."""
@@ -32,6 +35,7 @@ class Progressed:
 
     done: int
     total: int
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class PostingChannel:
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         self.post(Reported(step, dict(metrics)))
 
-    def progress(self, done: int, total: int) -> None:
-        self.post(Progressed(done, total))
+    def progress(self, done: int, total: int, shares: Mapping[str, float] = NOTHING) -> None:
+        self.post(Progressed(done, total, dict(shares)))
 
     def log(self, text: str) -> None:
         self.post(Logged(text))
@@ -65,6 +69,6 @@ def deliver(message: Message, channel: Channel) -> None:
     if isinstance(message, Reported):
         channel.report(message.step, message.metrics)
     elif isinstance(message, Progressed):
-        channel.progress(message.done, message.total)
+        channel.progress(message.done, message.total, message.shares)
     else:
         channel.log(message.text)

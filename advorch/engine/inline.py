@@ -8,6 +8,7 @@ from advorch.engine.bench import Bench, chunk_count, chunk_name
 from advorch.engine.failures import classify
 from advorch.engine.scratch import sweep
 from advorch.engine.slots import GANG, TURNS
+from advorch.engine.tally import SoFar
 from advorch.engine.task import Produced, Task
 from advorch.errors import CorruptObject, ErrorClass, InfrastructureError, StageFailed, Stopped
 
@@ -42,12 +43,12 @@ class InlineBackend:
 
     def _chunks(self, task: Task, control: Control) -> None:
         count, size = self._bench.count(task, control.channel)
-        committed = control.committed()
+        committed, so_far = control.committed(), SoFar()
         for index in range(chunk_count(count, size)):
             if chunk_name(index) not in committed:
                 check_interrupted(control, task)
-                self._bench.chunk(task, index, control.channel)
-            control.channel.progress(min((index + 1) * size, count), count)
+                so_far.add(self._bench.chunk(task, index, control.channel))
+            control.channel.progress(min((index + 1) * size, count), count, so_far.shares())
 
     def rest(self) -> None:
         """Nothing is held beside the cell that runs."""

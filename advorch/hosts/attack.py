@@ -107,6 +107,11 @@ class AttackJob:
         known = rows | {"ids": batch.ids.cpu(), "y": batch.y.cpu()}
         return {name: known[name] for name in (*COLUMNS, *(["target"] if self._settings.targeted else []))}
 
+    def so_far(self, rows: "Mapping[str, Tensor]") -> Mapping[str, tuple[int, int]]:
+        """The robust accuracy of one chunk."""
+        robust = rows["clean_prediction"].eq(rows["y"]) & ~rows["success"]
+        return {"robust_accuracy": (int(robust.sum()), len(robust))}
+
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
         """The adversarial set, and its accuracies."""
         columns: dict[str, Any] = {name: rows[name] for name in COLUMNS}

@@ -52,6 +52,10 @@ class EvaluationJob:
         rows = self._evaluation.map(self._subject, batch, self._settings)
         return {name: values.detach().cpu() for name, values in rows.items()}
 
+    def so_far(self, rows: "Mapping[str, Tensor]") -> Mapping[str, tuple[int, int]]:
+        """Nothing: only all rows together say something."""
+        return {}
+
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
         """Tables, figures and metrics from all rows; equal rows give equal bytes."""
         findings = self._evaluation.reduce(self._subject, rows, self._settings)

@@ -20,6 +20,9 @@ class MapJob(Protocol):
     def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
         """Rows for the samples of one chunk; the first axis of every tensor is the sample."""
 
+    def so_far(self, rows: "Mapping[str, Tensor]") -> "Mapping[str, tuple[int, int]]":
+        """What the rows of one chunk tell whoever waits: shares by name, as so many of so many."""
+
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
         """Outputs and metrics from the rows of all samples, in order."""
 

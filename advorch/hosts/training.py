@@ -19,6 +19,7 @@ from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.selection import Selection
 from advorch.kit.training.trainer import Place, Recipe, Trainer
 from advorch.kit.training.validation import Validator
+from advorch.params import AttackRef
 from advorch.protocols import StageContext
 from advorch.settings import TrainingSettings
 
@@ -60,7 +61,7 @@ def prepare_model(
     if settings.model is None:
         hint = "add `model: {uses: NAME}` under `with:`, or connect a model to `in: {model: STAGE.model}`"
         raise _user_error(f"{component.id} has no model to train", hint)
-    label = f"{component.name} {settings.model.uses}"
+    label = f"{trained_by(component, settings)} {settings.model.uses}"
     module = build_model(context, settings.model, signature, seed=context.seeds.stream("init"))
     return module, describe_model(context, settings.model, signature, label=label)
 
@@ -80,12 +81,19 @@ def warm_start(
         params=found.params,
         signature=signature,
         access=found.access,
-        label=f"{component.name} {name}",
+        label=f"{trained_by(component, settings)} {name}",
     )
     if settings.model and describe_model(context, settings.model, signature, label=record.label) != record:
         hint = "leave out `model:` under `with:`: the connected model brings its architecture"
         raise _user_error(f"`model: {settings.model.uses}` is not what is connected, which is '{name}'", hint)
     return read_model(source.folder, partial(rebuild, context)), record
+
+
+def trained_by(component: AnyStageComponent, settings: TrainingSettings) -> str:
+    """The objective, and the attacks that it trains on: `adversarial(pgd)`."""
+    own = [name for name in type(settings).model_fields if name not in TrainingSettings.model_fields]
+    attacks = [value.uses for name in own if isinstance(value := getattr(settings, name), AttackRef)]
+    return f"{component.name}({', '.join(attacks)})" if attacks else component.name
 
 
 def open_port(context: StageContext, port: str, like: Signature | None = None) -> Data | None:

@@ -86,7 +86,8 @@ class AdversarialSet:
 
     def _assumed(self) -> dict[str, Tensor]:
         unknown = torch.full((len(self),), _UNKNOWN, dtype=torch.int64)
-        fell = torch.where(self.success, float(str(self.settings.get("epsilon", "inf"))), torch.inf).double()
+        epsilon = torch.tensor(float(str(self.settings.get("epsilon", "inf"))), dtype=torch.float64)
+        fell = torch.where(self.success.bool(), epsilon, torch.inf)
         return {
             "forwards": self.queries,
             "backwards": unknown,

@@ -19,6 +19,7 @@ from advorch.plan.order import find_cycle, topological
 from advorch.plan.parameters import ParameterCheck
 from advorch.plan.plan import Plan, Tools
 from advorch.plan.problems import Problems
+from advorch.plan.reach import warn_of_short_steps
 from advorch.plan.scope import Scope, Values
 from advorch.plan.selection import Selection, choose
 from advorch.plan.sweeps import refuse_sweep
@@ -152,3 +153,4 @@ class _Builder:
             if work.checked:
                 self._threats.check(work.cell, work.checked, work.blame(self._problems))
         warn_of_leaks(works, self._problems)
+        warn_of_short_steps(works, self._problems)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from advorch.components import AnyComponent, Dataset, Model, no_files
+from advorch.components import AnyComponent, Attack, Dataset, Model, no_files
 from advorch.params import expand
 from advorch.plan.parameters import Checked
 
@@ -26,7 +26,7 @@ def reads_files(checked: Checked) -> bool:
 def contents(checked: Checked, digests: Digests) -> Contents:
     """Digests by name of everything that a component reads, names being relative to its locations.
 
-    A dataset or model says itself which files it reads; for any other component the locations are read whole.
+    A dataset, model or attack says itself which files it reads; for any other component the locations are read whole.
     """
     roots = [expand(place.location) for place in checked.locations]
     files = [Path(path) for path in _files(checked, roots)]
@@ -39,13 +39,13 @@ def contents(checked: Checked, digests: Digests) -> Contents:
 
 def _files(checked: Checked, roots: Sequence[Path]) -> Sequence[Path]:
     component = checked.component
-    if isinstance(component, Dataset | Model) and _lists_files(component):
+    if isinstance(component, Dataset | Model | Attack) and _lists_files(component):
         return component.files(checked.model)
     return [path for root in roots for path in _inside(root)]
 
 
 def _lists_files(component: AnyComponent) -> bool:
-    return isinstance(component, Dataset | Model) and component.files is not no_files
+    return isinstance(component, Dataset | Model | Attack) and component.files is not no_files
 
 
 def _inside(root: Path) -> list[Path]:

@@ -28,6 +28,7 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "E317": "data that is not where it should be",
         "E318": "something that this version does not run yet",
         "W301": "a choice is made on the split that the final evaluation reads",
+        "W302": "an attack whose steps together are shorter than its epsilon",
     }
 )
 

@@ -101,6 +101,10 @@ def _check_place(attack: Attack[Any], path: Path, report: Report) -> None:
         message = f"{attack.id} works on surrogates, and nothing can be connected to it here"
         hint = "use it as a stage of its own, with `in: {surrogates: [...]}`"
         report("E314", Complaint(path, message, hint, on_component=True))
+    if attack.perturbation and path:
+        message = f"{attack.id} needs what a stage fitted, and nothing can be connected to it here"
+        hint = "use it as a stage of its own, with `in: {perturbation: STAGE.perturbation}`"
+        report("E314", Complaint(path, message, hint, on_component=True))
 
 
 def _check_model_given(cell: Cell, checked: Checked, report: Report) -> None:

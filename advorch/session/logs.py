@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from advorch.engine.channel import NOTHING
 from advorch.events import CellProgressed, CellReported, Event
 from advorch.tracking.files import log_file
 
@@ -22,9 +23,9 @@ class LoggedChannel:
         """Metrics of a step that is done."""
         self._emit(CellReported(cell=self._cell, step=step, metrics=metrics))
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, shares: Mapping[str, float] = NOTHING) -> None:
         """How far the work is."""
-        self._emit(CellProgressed(cell=self._cell, done=done, total=total))
+        self._emit(CellProgressed(cell=self._cell, done=done, total=total, metrics=shares))
 
     def log(self, text: str) -> None:
         """Append a line with its time."""

@@ -127,6 +127,7 @@ class Arena:
         fresh: int = 0,
         full: bool = False,
         budget: Budget = Budget.FIXED,
+        batch: int | None = None,
     ) -> Tensor:
         """Perturb a case's samples; `fresh` sets the global random state, `full` keeps the attack's own budgets."""
         threat = self.component.threat
@@ -141,6 +142,7 @@ class Arena:
             surrogates=(case.module,) if self.component.surrogates else (),
             perturbation=stripes(case.x.shape[1:], RADIUS[norm], case.classes) if self.component.perturbation else None,
             budget=budget,
+            batch=batch,
         )
         params = usable_params(self.component) if full else small_params(self.component)
         goal = case.y if target is None else target
@@ -222,5 +224,19 @@ class Failing(nn.Module):
             self.failed = True
             raise Failing.Failed("this model fails on purpose")
         self.left -= 1
+        logits: Tensor = self.module(x)
+        return logits
+
+
+class Counting(nn.Module):
+    """Remembers the most rows that it was shown at once."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.most = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.most = max(self.most, len(x))
         logits: Tensor = self.module(x)
         return logits

@@ -12,6 +12,7 @@ from advorch.testing.arena import (
     RADIUS,
     Arena,
     Case,
+    Counting,
     Failing,
     disturbed,
     linear_cases,
@@ -105,6 +106,19 @@ def attacks_a_sample_alone_as_in_a_batch(arena: Arena) -> None:
         )
 
 
+def keeps_to_the_batch_if_it_says_so(arena: Arena) -> None:
+    """A pooled attack is given more samples than the model takes at once, and finds what it finds for all at once."""
+    if not arena.component.pooled:
+        raise NotApplicable("is given no more samples than the model takes")
+    for case, norm in arena.grounds():
+        exact = case.double()
+        counting = Counting(exact.module)
+        pooled = arena.attack(exact.with_module(counting), norm, batch=3)
+        demand(counting.most <= 3, f"{case.name}, {norm}: {counting.most} rows at once where the batch is 3")
+        apart = (pooled - arena.attack(exact, norm)).abs().max()
+        demand(apart < 1e-9, f"{case.name}, {norm}: {float(apart):.3g} apart from what is found without a batch")
+
+
 def is_deterministic_unless_declared_stochastic(arena: Arena) -> None:
     if arena.component.threat.stochastic:
         raise NotApplicable("declared stochastic")
@@ -195,6 +209,7 @@ TESTS: tuple[Test, ...] = (
     draws_the_same_twice,
     is_deterministic_unless_declared_stochastic,
     attacks_a_sample_alone_as_in_a_batch,
+    keeps_to_the_batch_if_it_says_so,
     leaves_model_and_process_as_they_were,
     leaves_no_trace_when_the_model_fails,
     pursues_its_target,

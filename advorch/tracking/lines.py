@@ -87,7 +87,7 @@ def advanced(event: Event) -> str | None:
         return " ".join([event.cell, f"step {event.step}", *metric_words(event.metrics)])
     if isinstance(event, CellProgressed):
         share = f" {100 * event.done // event.total}%" if event.total else ""
-        return f"{event.cell} {event.done}/{event.total}{share}"
+        return " ".join([f"{event.cell} {event.done}/{event.total}{share}", *metric_words(event.metrics)])
     return None
 
 

@@ -56,7 +56,8 @@ class LiveConsole:
         if task is None or self._progress is None:
             return
         if isinstance(event, CellProgressed):
-            self._progress.update(task, completed=event.done, total=event.total)
+            note = " ".join(metric_words(event.metrics, 2))
+            self._progress.update(task, completed=event.done, total=event.total, note=note)
         else:
             note = " ".join([f"step {event.step}", *metric_words(event.metrics, 2)])
             self._progress.update(task, note=note)

@@ -7,6 +7,7 @@ from advorch.engine.bench import Bench
 from advorch.engine.channel import Channel
 from advorch.engine.failures import classify
 from advorch.engine.ray.mailbox import Posting
+from advorch.engine.tally import Tally
 from advorch.engine.task import Produced, Task
 
 T = TypeVar("T")
@@ -30,9 +31,9 @@ class WarmWorker:
         """Samples, and samples a chunk."""
         return self._speaking(task, lambda channel: self._bench.count(task, channel))
 
-    def chunk(self, task: Task, index: int) -> None:
+    def chunk(self, task: Task, index: int) -> Tally:
         """One chunk, committed."""
-        self._speaking(task, lambda channel: self._bench.chunk(task, index, channel))
+        return self._speaking(task, lambda channel: self._bench.chunk(task, index, channel))
 
     def reduce(self, task: Task) -> Produced:
         """The merge."""

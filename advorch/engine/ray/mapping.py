@@ -8,6 +8,7 @@ from advorch.engine.inline import check_interrupted, until_whole
 from advorch.engine.ray.calls import Call, is_loss
 from advorch.engine.ray.crew import Crew
 from advorch.engine.ray.pool import Worker
+from advorch.engine.tally import SoFar
 from advorch.engine.task import Produced
 
 LOSSES_A_CHUNK = 3
@@ -22,6 +23,7 @@ class MapRun:
         self._flying: dict[Any, tuple[Worker, int]] = {}
         self._idle: list[Worker] = []
         self._losses: Counter[int] = Counter()
+        self._so_far = SoFar()
 
     def run(self) -> Produced:
         """Whatever happens, every worker goes back or goes."""
@@ -59,7 +61,7 @@ class MapRun:
             self._collect()
             crew.deliver()
             done = total - len(self._todo) - len(self._flying)
-            crew.control.channel.progress(min(done * size, count), count)
+            crew.control.channel.progress(min(done * size, count), count, self._so_far.shares())
 
     def _grow(self) -> None:
         """Never none; more than one only while nobody waits for the room."""
@@ -85,7 +87,7 @@ class MapRun:
         for ref in ready:
             worker, index = self._flying.pop(ref)
             try:
-                Call(ref).result()
+                self._so_far.add(Call(ref).result())
             except Exception as error:  # noqa: BLE001  a lost chunk is judged whatever was raised
                 self._lose(worker, index, error)
             else:

@@ -57,8 +57,8 @@ class Ascent:
     def take(self, index: Tensor) -> "Ascent":
         """The ascent of some of the samples, by position."""
         self.settle()
-        part = {"walk": self.walk.take(index), "rows": self.rows[index], "own": self.own.take(index)}
-        return replace(self, **part, unsettled=[])
+        walk, own = self.walk.take(index), self.own.take(index)
+        return replace(self, walk=walk, rows=self.rows[index], own=own, unsettled=[])
 
     def survey(self) -> Slope:
         """The slope where it stands, in the precision of the search."""

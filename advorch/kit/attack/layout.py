@@ -42,7 +42,7 @@ def in_best_layout(module: nn.Module, look: Callable[[], Tensor], stack: ExitSta
 
 def _filters(module: nn.Module) -> list[nn.Parameter]:
     """Those of two-dimensional convolutions in float32 on a CPU that has oneDNN."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return []
     found = [part._parameters.get("weight") for part in module.modules() if isinstance(part, nn.Conv2d)]
     return [one for one in found if one is not None and one.device.type == "cpu" and one.dtype == torch.float32]

@@ -30,7 +30,7 @@ class Light(nn.Module):
         if not torch.is_autocast_enabled(kind) or torch.get_autocast_dtype(kind) is not torch.bfloat16:
             own: Tensor = self.module(x)
             return own
-        light: Tensor = functional_call(self.module, self._weights, (x,))
+        light: Tensor = functional_call(self.module, self._weights, (x,), tie_weights=False)
         return light
 
 

@@ -23,8 +23,8 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
     The same function as everybody's, but its gradient lives on where a confident softmax rounds to one: in float32 the
     usual form loses the label's part at a margin of 17 and everything at 104, and with it the way out of confident
-    samples. Here it keeps its direction at any scale of the logits, and never falls below 1e-26 of the log-odds' own;
-    the value is right to 1e-34, and still ranks the points where that is all that is left of it.
+    samples. Where it would be lost the gradient is that of logits divided by what brings them back, and never shorter
+    than 1e-26: the same way at any scale. The value is right to 1e-34, and still ranks points where all else is gone.
     """
     loss: Tensor = _CrossEntropy.apply(logits, y)  # type: ignore[no-untyped-call]
     return loss
@@ -37,23 +37,25 @@ def log_odds(logits: Tensor, y: Tensor) -> Tensor:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """log(1 + e^u) of the log-odds u, with a slope and an order where float32 has neither, in few passes."""
+    """log(1 + e^u) of the log-odds u, with a slope and an order where the numbers have neither, in few operations."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, y: Tensor) -> Tensor:
         label = y[:, None]
         others = logits.scatter(1, label, -torch.inf)
         u = others.logsumexp(1) - logits.gather(1, label).squeeze(1)
-        ctx.save_for_backward(others, u, label)
+        ctx.save_for_backward(u, others, label)
         rest = -math.exp(-_DEEP) * _DEEP / u.clamp(max=-_DEEP)  # below e^u until u is as deep as that
         return torch.maximum(functional.softplus(u, threshold=40), rest)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        others, u, label = ctx.saved_tensors
-        weight = u.sigmoid().clamp(min=_FAINT) * slopes[0]
-        return others.softmax(1).scatter(1, label, -1) * weight[:, None], None
+        u, others, label = ctx.saved_tensors
+        certain = -math.log(torch.finfo(u.dtype).eps)  # log-odds at which a softmax rounds to one
+        heat = (u / -certain).clamp(min=1)[:, None]
+        weight = slopes[0] * u.sigmoid().clamp(min=_FAINT)
+        return weight[:, None] * (others / heat).softmax(1).scatter(1, label, -1), None
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:

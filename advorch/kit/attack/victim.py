@@ -188,6 +188,8 @@ class Victim:
 
     def lightened(self) -> "Victim":
         """The same victim, faster under autocast to bfloat16; what is asked of it is counted here."""
+        if isinstance(self.module, Light):
+            return self
         other = copy.copy(self)
         other.module = Light(self.module)
         return other

@@ -48,7 +48,9 @@ def dot_plot(groups: Groups, series: Sequence[str], axis: str) -> bytes:
     handles, labels = axes.get_legend_handles_labels()
     known = dict(zip(labels, handles, strict=True))
     ordered = [name for name in map(plain, series) if name in known]
-    figure.legend([known[name] for name in ordered], ordered, loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(
+        [known[name] for name in ordered], ordered, loc="outside upper center", ncols=4, frameon=False, fontsize=_FONT
+    )
     return png(figure)
 
 

@@ -69,9 +69,10 @@ def _plane(whole: Tensor, up: int, across: int, other: int, middle: int) -> Tens
 
 def _heat(axes: "Axes", loss: Tensor, fooled: Tensor, reach: tuple[float, float], span: tuple[float, float]) -> Any:
     across, up = reach
+    half = [side * (1 + 1 / (count - 1)) for side, count in zip((up, across), loss.shape, strict=True)]
     image = axes.imshow(
-        loss.cpu().double().numpy(), extent=(-across, across, -up, up), origin="lower", aspect="auto", cmap="viridis",
-        vmin=span[0], vmax=span[1],
+        loss.cpu().double().numpy(), extent=(-half[1], half[1], -half[0], half[0]), origin="lower", aspect="auto",
+        cmap="viridis", vmin=span[0], vmax=span[1],
     )  # fmt: skip
     wrong = fooled.cpu().double()
     if 0 < float(wrong.mean()) < 1:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _FONT = 9
 _LETTER = 0.075  # inches, about
+_SHORT = 12  # letters that stand above a column without leaning
 _SOFT = "#59636e"
 _MARK = "#D55E00"
 
@@ -29,8 +30,9 @@ def share_matrix(matrix: Matrix, *, across: str, down: str, mark: str = "") -> b
     """Rows from above; the words say what columns, rows and framed cells are."""
     longest = max((len(name) for name in matrix.rows), default=0)
     headings = max((len(name) for name in matrix.columns), default=0)
-    width = 1.2 + _LETTER * longest + 0.62 * len(matrix.columns) + 0.9
-    height = 1.1 + 0.42 * len(matrix.rows) + 0.05 * headings + (0.3 if mark and matrix.marked else 0)
+    cell = max(0.62, _LETTER * min(headings, _SHORT) + 0.14)
+    width = 1.2 + _LETTER * longest + cell * len(matrix.columns) + 0.9
+    height = 1.25 + 0.42 * len(matrix.rows) + 0.05 * headings + (0.3 if mark and matrix.marked else 0)
     figure = new_figure(width=max(3.6, width), height=max(2.2, height))
     axes = figure.add_subplot()
     filled = [[float("nan") if value is None else value for value in line] for line in matrix.values]
@@ -40,7 +42,7 @@ def share_matrix(matrix: Matrix, *, across: str, down: str, mark: str = "") -> b
     bar = figure.colorbar(image, ax=axes, ticks=[0, 0.5, 1], shrink=0.8)
     bar.ax.set_yticklabels(["0", "50%", "100%"])
     bar.ax.tick_params(length=0, labelsize=_FONT - 1)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if mark and matrix.marked:
         from matplotlib.patches import Patch
 
@@ -50,7 +52,7 @@ def share_matrix(matrix: Matrix, *, across: str, down: str, mark: str = "") -> b
 
 
 def _name_axes(axes: "Axes", matrix: Matrix, across: str, down: str) -> None:
-    slanted = sum(len(name) for name in matrix.columns) > 7 * len(matrix.columns)
+    slanted = max((len(name) for name in matrix.columns), default=0) > _SHORT
     axes.set_xticks(
         range(len(matrix.columns)),
         [plain(name) for name in matrix.columns],
@@ -61,8 +63,8 @@ def _name_axes(axes: "Axes", matrix: Matrix, across: str, down: str) -> None:
     axes.set_yticks(range(len(matrix.rows)), [plain(name) for name in matrix.rows])
     axes.tick_params(length=0, labelsize=_FONT, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(across, fontsize=_FONT)
-    axes.set_ylabel(down, fontsize=_FONT)
+    axes.set_xlabel(across, fontsize=_FONT, labelpad=9, color=_SOFT)
+    axes.set_ylabel(down, fontsize=_FONT, labelpad=9, color=_SOFT)
     axes.spines[:].set_visible(False)
 
 

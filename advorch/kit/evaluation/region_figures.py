@@ -35,9 +35,9 @@ class Panels:
 def region_map(panels: Panels, *, across: str, up: str) -> bytes:
     """Rows of samples, columns of models; a cross marks the sample."""
     lines, columns = len(panels.rows), len(panels.columns)
-    figure = new_figure(width=1.1 + 1.75 * columns, height=1.0 + 1.75 * lines)
+    figure = new_figure(width=1.1 + 1.75 * columns, height=1.0 + 1.5 * lines)
     grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
-    present = [int(label) for label in panels.regions.unique()]
+    present = sorted(set(panels.regions.flatten().tolist()))
     palette = _palette()
     for row in range(lines):
         for column in range(columns):

@@ -17,8 +17,9 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 _HATCHES = ("", "///", "...", "xxx")
 _SOFT = "#59636e"
 _FONT = 9
-_BINS = 40
+_BINS = 80
 _SEGMENTS = 150  # drawn of a model's, so that a line can still be followed
+_LONG = 1e4
 _DECADE = 4.0  # beyond this ratio of losses the axis is logarithmic
 
 
@@ -67,8 +68,16 @@ def final_losses(found: Sequence[Ascents]) -> bytes:
                 losses.tolist(), bins=edges, alpha=0.6, color=_COLOURS[line % len(_COLOURS)], edgecolor="white",
                 linewidth=0.3, hatch=_HATCHES[line % len(_HATCHES)], label=plain(each.model),
             )  # fmt: skip
-        axes.set_xscale("log" if logarithmic else "linear")
+        if logarithmic:
+            axes.set_xscale("log")
+            axes.set_xticks(_few_ticks(edges[0], edges[-1]), minor=False)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.set_xticks([], minor=True)
         axes.set_yscale("log")
+        axes.set_ylim(bottom=0.7)
+        axes.set_yticks([10**power for power in range(len(str(len(values[0]))))])
+        axes.set_yticks([], minor=True)
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_title(plain(found[0].titles[place]), fontsize=_FONT)
         axes.set_xlabel("final loss", fontsize=_FONT)
     grid[0].set_ylabel("ascents", fontsize=_FONT)
@@ -113,6 +122,13 @@ def _edges(values: Tensor) -> tuple[list[float], bool]:
     ends = (math.log(low), math.log(high)) if logarithmic else (low, high)
     edges = torch.linspace(*ends, _BINS + 1, dtype=torch.float64)
     return (edges.exp() if logarithmic else edges).tolist(), logarithmic
+
+
+def _few_ticks(low: float, high: float) -> list[float]:
+    """Ones and threes inside the range, or ones alone where that is long."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 3) if high / low < _LONG else (1,)
+    return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
 
 
 def _bare(axes: "Axes") -> None:

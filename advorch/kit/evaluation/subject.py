@@ -13,6 +13,7 @@ from advorch.canonical import Json
 from advorch.components import AnyComponent
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.adversarial_set import AdversarialSet
+from advorch.kit.attack.region import Region
 from advorch.kit.data import Data
 from advorch.kit.perturbation.fitted import Fitted
 from advorch.threat import Access, Norm
@@ -74,6 +75,15 @@ class SubjectSet:
     def epsilon(self) -> float:
         """The size of its ball."""
         return float(str(self.samples.settings["epsilon"]))
+
+    @property
+    def region(self) -> Region | None:
+        """The part of a picture that could change; None where all of it could."""
+        found = self.samples.settings.get("region")
+        if not isinstance(found, list | tuple):
+            return None
+        top, left, height, width = (int(str(edge)) for edge in found)
+        return top, left, height, width
 
     @property
     def threat(self) -> str:
@@ -158,7 +168,7 @@ def _plain_label(samples: AdversarialSet) -> str:
 
 def _difference(samples: AdversarialSet, alike: Sequence[AdversarialSet]) -> str:
     """The settings that tell a set from others of its label."""
-    names = sorted({name for other in alike for name in other.settings} - {"chunk"})
+    names = sorted({name for other in alike for name in other.settings} - {"batch", "chunk"})
     telling = [name for name in names if len({_spelled(other.settings.get(name)) for other in alike}) > 1]
     return "".join(f", {name} {_spelled(samples.settings.get(name))}" for name in telling)
 

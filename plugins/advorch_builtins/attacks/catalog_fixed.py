@@ -1,11 +1,14 @@
 """Attacks that spend a given epsilon along gradients, described; each is implemented in the file of its name."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from advorch.api import Access, AnyComponent, Attack, AttackFn, Count, Goal, Norm, Params, Positive, Share, ThreatModel
 from advorch_builtins.attacks import catalog_apgd, catalog_momentum
+from advorch_builtins.sources import source_files
 
 _BALLS = frozenset({Norm.LINF, Norm.L2, Norm.L1})
 _BOTH_GOALS = frozenset({Goal.UNTARGETED, Goal.TARGETED})
@@ -44,11 +47,23 @@ class EotPgdParams(Params):
     alpha: Annotated[Positive | None, Field(description="length of a step; by default 2.5 epsilon / steps")] = None
     restarts: Annotated[Count, Field(description="ascents for a sample that withstands")] = 1
     view: Annotated[
-        Literal["none", "noise", "resize"],
-        Field(description="what is drawn beside the model's own randomness: nothing, normal noise, a smaller image"),
+        str,
+        Field(
+            pattern=r"^(none|noise|resize|pose|[\w.]+:[\w.]+)$",
+            description="what is drawn beside the model's own randomness: nothing (`none`), normal `noise`, a smaller "
+            "image (`resize`), a rotation and translation (`pose`), or a function of your own as package.module:name, "
+            "called with a batch and its random numbers",
+        ),
     ] = "none"
     sigma: Annotated[Positive, Field(description="deviation of the noise")] = 0.1
     least: Annotated[Share, Field(gt=0, description="smallest image, as a share of its size")] = 0.8
+    degrees: Annotated[float, Field(ge=0, le=180, description="largest angle of a pose, to either side")] = 30.0
+    shift: Annotated[Share, Field(description="largest translation of a pose, as a share of the side")] = 0.1
+
+
+def _own_view(params: EotPgdParams) -> Sequence[Path]:
+    """The code of a view that is not ours decides what is found."""
+    return source_files(params.view) if ":" in params.view else ()
 
 
 class ScaledGradientParams(Params):
@@ -127,6 +142,7 @@ EOT_PGD = Attack(
     summary="projected gradient ascent along the mean gradient of a model or a view that draws",
     params=EotPgdParams,
     load=_eot_pgd,
+    files=_own_view,
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, goals=_BOTH_GOALS, stochastic=True),
 )
 

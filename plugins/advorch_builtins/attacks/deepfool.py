@@ -21,7 +21,7 @@ from advorch.kit.attack.victim import Height, Victim
 from advorch_builtins.attacks.catalog_minimal import DeepFoolParams
 
 _HAIR = 1e-7  # where the point is on the boundary already, the overshoot of nothing is nothing
-_FURTHER = 1e-4  # as in the authors' code, after the first step: steps that the box cuts would end on the boundary itself
+_FURTHER = 1e-4  # as in the authors' code, after the first step: what the box cuts short would end on the boundary
 
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: Draws) -> Tensor:

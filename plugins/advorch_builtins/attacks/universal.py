@@ -2,9 +2,9 @@
 Najibi, Xu, Dickerson, Davis and Goldstein, "Universal adversarial training", AAAI 2020, and Mummadi, Brox and Metzen,
 "Defending against universal perturbations with shared adversarial training", ICCV 2019.
 
-deepfool  For samples that v does not fool, the shortest way from x + v over the nearest boundary (towards the target,
-          where there is one); v goes the mean of their ways, and is projected onto the ball. A batch of one is the
-          paper's algorithm; larger ones average over samples what the paper averages over time.
+deepfool  For samples that v does not fool, the shortest way in l2 from x + v over the nearest boundary (towards the
+          target, where there is one); v goes all of their ways, and is projected onto the ball. A batch of one is
+          the paper's algorithm; in a larger one all ways begin at the same v.
 sgd       Steps of length alpha, along signs in linf, up the mean of min(loss, clip): who is lost already would else
           pull v where nobody gains.
 

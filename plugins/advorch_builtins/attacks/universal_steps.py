@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advorch.api import Budget, Norm
+from advorch.api import Norm
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.hyperplane import onto_hyperplane
 from advorch.kit.attack.objectives import cross_entropy
@@ -18,11 +18,12 @@ _BEYOND = 1e-4  # of the gap, so that a point on a boundary is on its far side
 
 
 def shortest_ways(victim: Victim, z: Tensor, goal: Tensor, params: UniversalParams, rng: Draws) -> Tensor:
-    """From each point to where the goal is reached, or as far as that many steps go."""
+    """From each point to where the goal is reached, or as far as that many steps go: the shortest in l2, as in the
+    paper, whatever the ball that their sum is projected onto."""
+    roaming = victim.roaming()
+    roaming.norm = Norm.L2
     if victim.targeted:
-        return _towards_target(victim, z, goal, params) - z
-    roaming = victim.resized(torch.inf)
-    roaming.budget = Budget.MINIMAL
+        return _towards_target(roaming, z, goal, params) - z
     steps = DeepFoolParams(steps=params.inner, classes=params.classes, overshoot=params.overshoot)
     return deepfool(roaming, z, goal, steps, rng) - z
 

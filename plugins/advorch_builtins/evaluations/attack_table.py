@@ -108,7 +108,7 @@ class AttackTable:
         return Findings(
             metrics=_metrics(found, lines),
             tables={"Attacks": _table(found, lines, names)},
-            figures={"Accuracy by attack": partial(_figure, lines, names)},
+            figures={"Goal reached by attack": partial(_figure, lines, names)},
             notes=_notes(lines),
         )
 
@@ -160,9 +160,9 @@ def _figure(lines: Sequence[Line], names: Sequence[str]) -> bytes:
     groups: dict[str, dict[str, list[Dot]]] = {}
     for line in sorted(lines, key=lambda line: (line.targeted, _ORDER.index(line.access))):
         group = _SEEN[line.access] + (", targeted" if line.targeted else "")
-        dot = Dot(series=names[line.model], share=line.accuracy)
+        dot = Dot(series=names[line.model], share=line.success)
         groups.setdefault(group, {}).setdefault(line.duel.set.label, []).append(dot)
-    return dot_plot(groups, names, "accuracy under attack")
+    return dot_plot(groups, names, "samples on which the goal was reached, of those that were right")
 
 
 def _metrics(found: Sequence[Standing], lines: Sequence[Line]) -> dict[str, float]:

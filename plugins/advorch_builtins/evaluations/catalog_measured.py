@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from advorch.api import AnyComponent, ArtifactType, Count, Evaluation, EvaluationFn, Norm, Params, Port, Positive, Share
 
@@ -36,6 +36,8 @@ class AttackCostsParams(Params):
 class PoseLandscapeParams(Params):
     """The poses that are looked at."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"angles": 5, "places": 3, "examples": 1}]})
+
     degrees: Annotated[float, Field(gt=0, le=180, description="the largest angle, to either side")] = 30.0
     shift: Annotated[Share, Field(description="the largest translation along each axis, as a share of the side")] = 0.1
     padding: Annotated[
@@ -56,6 +58,10 @@ class PoseLandscapeParams(Params):
 
 class RestartsParams(Params):
     """Many ascents from random starts in one ball."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"restarts": 4, "steps": 10, "maxima": 3, "curves": 3, "examples": 2}]}
+    )
 
     epsilon: Annotated[Positive, Field(description="size of the ball, in the data's own units")] = 0.3
     norm: Annotated[Literal["linf", "l2"], Field(description="how a perturbation is measured")] = "linf"

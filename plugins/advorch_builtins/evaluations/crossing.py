@@ -41,10 +41,14 @@ class Crossing:
 
 
 def cross(subject: Subject, batch: Data) -> dict[str, Tensor]:
-    """Rows of one batch: what every model says of each sample, clean and as each set has it."""
-    rows = {f"clean/{place}": model.predict(batch.x).cpu() for place, model in enumerate(subject.models)}
-    for number, item in enumerate(subject.adversarials):
-        position = align(item.samples.ids, batch.ids.cpu())
+    """Rows of one batch: what every model says of each sample that some set has, clean and as each set has it."""
+    positions = [align(item.samples.ids, batch.ids.cpu()) for item in subject.adversarials]
+    wanted = torch.stack([position >= 0 for position in positions]).any(0) if positions else batch.y.cpu() < 0
+    rows = {}
+    for place, model in enumerate(subject.models):
+        said = model.predict(batch.x[wanted.to(batch.x.device)]) if wanted.any() else batch.y[:0]
+        rows[f"clean/{place}"] = _spread(said, wanted, _ABSENT)
+    for number, (item, position) in enumerate(zip(subject.adversarials, positions, strict=True)):
         tried = position >= 0
         changed = item.samples.adversarial[position[tried]].to(batch.x)
         step = (changed - batch.x[tried.to(batch.x.device)]).flatten(1).double()

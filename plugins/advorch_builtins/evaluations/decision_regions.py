@@ -108,11 +108,11 @@ def _regions(model: SubjectModel, x: Tensor, first: Tensor, second: Tensor, offs
 
 
 def _reaches(region: Tensor, reach: float) -> list[float | None]:
-    """From the middle in four directions, how far it is to the first point with another label; None: not on the grid."""
+    """From the middle in four directions, how far the first point with another label is; None: not on the grid."""
     middle = len(region) // 2
     label, step = region[middle, middle], 2 * reach / (len(region) - 1)
-    rays = (region[middle, middle:], region[middle, : middle + 1].flip(0))
-    rays += (region[middle:, middle], region[: middle + 1, middle].flip(0))
+    sideways = (region[middle, middle:], region[middle, : middle + 1].flip(0))
+    rays = (*sideways, region[middle:, middle], region[: middle + 1, middle].flip(0))
     other = [(ray != label).nonzero().flatten() for ray in rays]
     return [float(found[0]) * step if len(found) else None for found in other]
 
@@ -138,7 +138,7 @@ def _distances(reaches: Reaches, regions: Tensor, names: Sequence[str], data: Da
             name,
             data.classes[int(regions[row, place, middle, middle])],
             *ways,
-            len(regions[row, place].unique()),
+            len(set(regions[row, place].flatten().tolist())),
         )
         for row, sample in enumerate(reaches)
         for place, (name, ways) in enumerate(zip(names, sample, strict=True))

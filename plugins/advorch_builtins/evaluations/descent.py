@@ -42,7 +42,11 @@ class Descent:
         ends = descent_tables.ends(subject, attacks, params)
         figures = descent_figures.figures(paths, len(subject.data))
         if is_image(subject.data.x.shape[1:]):
-            figures["Where the attacks end"] = partial(descent_figures.pictures, ends, params.zoom, subject.data)
+            for model in subject.models:
+                own = [end for end in ends if end.model == model.label]
+                figures[f"Where the attacks end: {model.label}"] = partial(
+                    descent_figures.pictures, own, params.zoom, subject.data
+                )
         return Findings(
             metrics=_metrics(paths, len(subject.models)),
             tables={

@@ -1,5 +1,6 @@
 """The figures of a descent."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -49,22 +50,28 @@ def _panels(paths: Sequence[Path], value: Callable[[Path], Tensor]) -> dict[str,
 
 
 def pictures(found: Sequence[End], zoom: float, data: Data) -> bytes:
-    """For each attack the samples as they were, as they end, and their perturbation enlarged about grey."""
+    """The samples as they were; then for each attack as they end, and their perturbation enlarged about grey."""
     box = shown_box(data.box, data.x)
-    several = len({end.model for end in found}) > 1
     rows: dict[str, list[Tile]] = {}
-    for end in found:
-        whose = f"{end.attack}\n{end.model}" if several else end.attack
-        rows.setdefault("clean", [])
-        if end.attack == found[0].attack and end.model == found[0].model:
-            rows["clean"].append(Tile(image=unit(end.clean, box), caption=_said(end.before, end, data)))
-        wrong = int(end.after.argmax()) != end.label
-        rows.setdefault(f"{whose}", []).append(
-            Tile(image=unit(end.z, box), caption=_said(end.after, end, data), wrong=wrong)
-        )
-        change = ((end.z - end.clean) / (box[1] - box[0]) * zoom + 0.5).clamp(0, 1)
-        rows.setdefault(f"{zoom:g} delta + 0.5\n{whose}", []).append(Tile(image=change))
-    return tile_grid(rows, side=1.5)
+    for attack in dict.fromkeys(end.attack for end in found):
+        ends = [end for end in found if end.attack == attack]
+        rows["clean"] = [Tile(image=unit(end.clean, box), caption=_said(end.before, end, data)) for end in ends]
+        rows[_named(attack)] = [_ended(end, box, data) for end in ends]
+        rows[f"{zoom:g} delta + 0.5\n{_named(attack)}"] = [Tile(image=_enlarged(end, zoom, box)) for end in ends]
+    return tile_grid(rows, side=1.6)
+
+
+def _named(attack: str) -> str:
+    return "\n".join(textwrap.wrap(attack, 26))
+
+
+def _ended(end: End, box: tuple[float, float], data: Data) -> Tile:
+    wrong = int(end.after.argmax()) != end.label
+    return Tile(image=unit(end.z, box), caption=_said(end.after, end, data), wrong=wrong)
+
+
+def _enlarged(end: End, zoom: float, box: tuple[float, float]) -> Tensor:
+    return ((end.z - end.clean) / (box[1] - box[0]) * zoom + 0.5).clamp(0, 1)
 
 
 def _said(probabilities: Tensor, end: End, data: Data) -> str:

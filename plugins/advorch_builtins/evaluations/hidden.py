@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from advorch.kit.attack.hidden import activations, shifted, strength, worst_shift
+from advorch.kit.attack.hidden import activations, hidden_layer, shifted, strength, worst_shift
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.data import Data
 from advorch.kit.evaluation.curve_figures import Curve, accuracy_curves
@@ -50,7 +50,12 @@ class Hidden:
         clean = [proportion(rows[f"clean/{place}"]) for place in range(len(names))]
         unit = "of the layer's root mean square" if params.relative else "in the layer's own units"
         curves = [
-            Curve(label=f"{names[place]}, layer {layer}", group=place, x=params.epsilons, y=shares)
+            Curve(
+                label=f"{names[place]}, {_spelled(subject.models[place], layer)}",
+                group=place,
+                x=params.epsilons,
+                y=shares,
+            )
             for (place, layer), shares in found.items()
         ]
         figure = partial(accuracy_curves, curves, names, f"epsilon, {unit}")
@@ -65,6 +70,11 @@ class Hidden:
 def layers_of(subject: Subject, model: SubjectModel, params: HiddenParams) -> Sequence[str]:
     """Those named, all of which the model must have, else its activation functions."""
     return params.layers or activations(model.module, subject.data.x[:1].to(subject.device))
+
+
+def _spelled(model: SubjectModel, layer: str) -> str:
+    """The layer's name, which in a row of layers is a number, and what it is."""
+    return f"layer {layer} ({type(hidden_layer(model.module, layer)).__name__})"
 
 
 def _right(model: SubjectModel, layer: str, batch: Data, params: HiddenParams) -> Tensor:

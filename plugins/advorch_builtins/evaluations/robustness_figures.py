@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from advorch.api import span
 from advorch.kit.data import Data
 from advorch.kit.evaluation import figures as draw
 from advorch.kit.evaluation.statistics import Proportion, confusion, proportion
+from advorch_builtins.evaluations.robustness_curves import curve_figure, norms_of
 from advorch_builtins.evaluations.verdicts import Standing, worst_of
 
 _MANY_CLASSES = 50
@@ -16,6 +18,8 @@ def figures(found: Sequence[Standing], data: Data, examples: int) -> dict[str, C
     result: dict[str, Callable[[], bytes]] = {"Clean and robust accuracy": partial(_clean_and_robust, found)}
     if any(standing.duels for standing in found):
         result["Accuracy by attack"] = partial(_by_attack, found)
+    for norm in norms_of(found):
+        result[f"Accuracy against epsilon in {norm}"] = partial(curve_figure, found, norm)
     for standing in found:
         label = standing.model.label
         if len(data.classes) <= _MANY_CLASSES:
@@ -68,5 +72,5 @@ def _samples(standing: Standing, data: Data, examples: int) -> bytes:
     clean, changed = data.x[chosen], duel.set.samples.adversarial[duel.position[chosen]]
     before, after = standing.clean[chosen].tolist(), duel.predicted[chosen].tolist()
     titles = [f"{data.classes[first]} → {data.classes[second]}" for first, second in zip(before, after, strict=True)]
-    box = data.box or (float(clean.min()), float(clean.max()))
+    box = span(data.box) if data.box else (float(clean.min()), float(clean.max()))
     return draw.comparison_grid(clean, changed, titles, box, duel.set.label)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from advorch.kit.evaluation.statistics import paired_difference
 from advorch.kit.evaluation.subject import SubjectSet
 from advorch_builtins.evaluations.verdicts import Standing, worst_of
 
@@ -51,10 +52,12 @@ def _stronger_from_elsewhere(standing: Standing, labels: Mapping[str, str]) -> I
         if duel.own or rivals is None:
             continue
         both = duel.covered & rivals.covered
-        if int(duel.withstood[both].sum()) < int(rivals.withstood[both].sum()):
+        more, interval = paired_difference(rivals.withstood[both], duel.withstood[both])
+        if interval.low > 0:
             samples = duel.set.samples
             stranger = f"{duel.set.label}, made for {labels.get(samples.model, samples.label)},"
-            yield f"{stranger} fools it more than its own attacks do: suspect its gradients."
+            points = f"{100 * more:.1f} points more, 95% interval {100 * interval.low:.1f} to {100 * interval.high:.1f}"
+            yield f"{stranger} fools it more than its own attacks do ({points}): suspect its gradients."
 
 
 def _strangers(found: Sequence[Standing], sets: Sequence[SubjectSet]) -> Iterator[str]:

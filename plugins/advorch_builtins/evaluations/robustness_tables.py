@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from advorch.kit.evaluation.findings import Look, Table, Value
 from advorch.kit.evaluation.statistics import Proportion, confusion, paired_difference, proportion, worst_class
+from advorch_builtins.evaluations.robustness_curves import curve_table
 from advorch_builtins.evaluations.verdicts import Duel, Standing, worst_of
 
 _MANY_CLASSES = 20
@@ -18,13 +19,15 @@ _SUMMARY_CAPTION = (
     "The worst class is the one that this leaves least of. Beside each share stands its 95% interval (Wilson)."
 )
 _ACCURACY = (
-    "model", "attack", "accuracy", "low", "high", "clean accuracy", "mean distance", "outside", "agreement",
-    "unconfirmed", "samples", "kind",
+    "model", "attack", "accuracy", "low", "high", "before rounding", "clean accuracy", "only by it", "mean distance",
+    "mean queries", "median first step", "outside", "agreement", "unconfirmed", "samples", "kind",
 )  # fmt: skip
 _ACCURACY_CAPTION = (
-    "Clean accuracy is that of the same samples; distances are of the samples that were fooled. There are more columns "
-    "where there is something to say: samples outside of the ball or the box, which fool nobody; agreement with the "
-    "predictions that the attack recorded; unconfirmed successes, which it claims and this evaluation denies."
+    "Clean accuracy is that of the same samples; distances are of the samples that were fooled, queries of those that "
+    "were attacked. Only by it: samples that no other attack in the same ball fooled. There are more columns where "
+    "there is something to say: the accuracy before numbers were rounded to levels, as the attack recorded it; after "
+    "how many steps half of the fooled were; samples outside of the ball or the box, which fool nobody; agreement with "
+    "the predictions that the attack recorded; unconfirmed successes, which it claims and this evaluation denies."
 )
 _TRANSFER_CAPTION = "Samples that were made for another model, shown to this one."
 
@@ -32,6 +35,8 @@ _TRANSFER_CAPTION = "Samples that were made for another model, shown to this one
 def tables(found: Sequence[Standing], classes: Sequence[str]) -> dict[str, Table]:
     """Everything by name; the first has a row a model."""
     result = {"Summary": _summary(found, classes), "Accuracy by attack": _by_attack(found)}
+    against = curve_table(found)
+    result |= {"Accuracy against epsilon": against} if against else {}
     if any(len(standing.own) < len(standing.duels) for standing in found):
         result["Transfer"] = _transfer(found)
     if len(found) > 1:
@@ -83,9 +88,16 @@ def _robust_summary(standing: Standing, classes: Sequence[str]) -> tuple[Value, 
 
 def _by_attack(found: Sequence[Standing]) -> Table:
     look = Look(
-        shares=frozenset({"accuracy", "low", "high", "clean accuracy", "agreement"}),
+        shares=frozenset({"accuracy", "low", "high", "before rounding", "clean accuracy", "agreement"}),
         intervals=(("accuracy", "low", "high"),),
-        usual=(("outside", 0), ("agreement", 1.0), ("unconfirmed", 0)),
+        usual=(
+            ("outside", 0),
+            ("agreement", 1.0),
+            ("unconfirmed", 0),
+            ("before rounding", None),
+            ("only by it", None),
+            ("median first step", None),
+        ),
     )
     return Table(_ACCURACY, tuple(row for standing in found for row in _accuracy(standing)), _ACCURACY_CAPTION, look)
 
@@ -112,7 +124,7 @@ def _clean_of(standing: Standing, duel: Duel) -> Proportion:
 
 def _accuracy(standing: Standing) -> Iterator[tuple[Value, ...]]:
     label, clean = standing.model.label, proportion(standing.correct)
-    yield (label, "none", *_measured(clean), *[None] * 5, clean.total, "clean")
+    yield (label, "none", *_measured(clean), *[None] * 9, clean.total, "clean")
     for duel in standing.own:
         yield _against(standing, duel)
     for threat, duels in _by_threat(standing.own).items():
@@ -120,16 +132,19 @@ def _accuracy(standing: Standing) -> Iterator[tuple[Value, ...]]:
         if worst and len(duels) > 1:
             of = proportion(standing.correct[worst.covered])
             yield (
-                label, f"all {threat}", *_measured(worst.accuracy), of.value, *[None] * 4, of.total, "worst case",
+                label, f"all {threat}", *_measured(worst.accuracy), None, of.value, *[None] * 7, of.total,
+                "worst case",
             )  # fmt: skip
 
 
 def _against(standing: Standing, duel: Duel) -> tuple[Value, ...]:
     lengths = duel.distance[standing.fooled_by(duel)]
     mean = float(lengths.mean()) if len(lengths) else None
+    before = None if duel.unrounded is None else _share(duel.unrounded)
     return (
-        standing.model.label, duel.set.label, *_measured(duel.accuracy), _share(_clean_of(standing, duel)),
-        mean, duel.outside, _share(duel.agreement), duel.unconfirmed, duel.accuracy.total, "attack",
+        standing.model.label, duel.set.label, *_measured(duel.accuracy), before, _share(_clean_of(standing, duel)),
+        standing.only_by(duel), mean, duel.queries, duel.first_step, duel.outside, _share(duel.agreement),
+        duel.unconfirmed, duel.accuracy.total, "attack",
     )  # fmt: skip
 
 

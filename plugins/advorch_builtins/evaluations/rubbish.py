@@ -156,7 +156,7 @@ def _pictures(subject: Subject, params: RubbishParams) -> bytes:
             rows[f"{model.label}\n{name}"] = [
                 Tile(
                     image=unit(image.cpu(), box),
-                    caption=f"{subject.data.classes[int(seen)]} {100 * float(sure):.0f}%",
+                    caption=f"{subject.data.classes[int(seen)]} ({100 * float(sure):.0f}%)",
                     wrong=float(sure) > params.threshold,
                 )
                 for image, seen, sure in zip(x, label, confidence, strict=True)

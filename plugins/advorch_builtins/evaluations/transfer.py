@@ -43,7 +43,9 @@ class Transfer:
 
 def _metrics(found: Sequence[Crossing], unit: float) -> dict[str, float]:
     """Means over the cells of the tables."""
-    seen, unseen, targets = [], [], []
+    seen: list[float] = []
+    unseen: list[float] = []
+    targets: list[float] = []
     for crossing in found:
         for place in range(len(crossing.predicted)):
             known = place in crossing.made_on

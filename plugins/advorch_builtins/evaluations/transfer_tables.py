@@ -48,7 +48,8 @@ def _accuracies(found: Sequence[Crossing], names: Sequence[str], subject: Subjec
             _times(crossing.change_mean, scale(subject)),
             *(_share(crossing.accuracy(place)) for place in range(len(names))),
         )
-        for crossing in found
+        for _, sets in groups(found)
+        for crossing in sets
     )
     columns = ("attack", "made on", "samples", of, *names)
     caption = (

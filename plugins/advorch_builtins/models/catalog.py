@@ -1,7 +1,5 @@
 """Architectures by name: parameters are told here, nothing heavy is imported."""
 
-import errno
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +19,7 @@ from advorch.api import (
     expand,
     hookimpl,
 )
+from advorch_builtins.sources import source_files
 
 Dropped = Annotated[float, Field(ge=0, lt=1, description="share of values set to zero in training")]
 
@@ -156,18 +155,7 @@ def _granted(params: ImportedParams) -> Access:
 def _own_files(params: ImportedParams) -> Sequence[Path]:
     """Weights, class names, and the code of the architecture: all of them decide the model."""
     named = [expand(location) for location in (params.weights, params.classes) if location]
-    return [*named, *_source_files(params.target)]
-
-
-def _source_files(target: str) -> list[Path]:
-    """The module, or the whole package it lies in, found without importing anything."""
-    top = target.partition(":")[0].partition(".")[0]
-    found = importlib.util.find_spec(top)
-    if found is None or not (found.origin or found.submodule_search_locations):
-        raise FileNotFoundError(errno.ENOENT, f"no module called '{top}' can be imported")
-    if found.submodule_search_locations:
-        return sorted(path for folder in found.submodule_search_locations for path in Path(folder).rglob("*.py"))
-    return [Path(str(found.origin))]
+    return [*named, *source_files(params.target)]
 
 
 LINEAR = Model(
@@ -229,7 +217,10 @@ IMPORTED = Model(
 @hookimpl
 def advorch_components() -> Components:
     """Every architecture that comes with advorch."""
+    from advorch_builtins.models import catalog_masked
+
     every: tuple[AnyComponent, ...] = (
         LINEAR, MLP, FC500, MAXOUT, LENET, NIN, SMALL_CNN, MADRY_CNN, RESNET18, IMPORTED,
+        *catalog_masked.COMPONENTS,
     )  # fmt: skip
     return every

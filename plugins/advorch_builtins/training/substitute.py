@@ -4,11 +4,12 @@ learning", ASIACCS 2017.
 A few samples are labelled by the model under attack, which gives nothing else; a net of one's own is trained on them;
 each sample begets x + lambda sign(grad_x log p_label(x)), where the net is sensitive; and again, with twice the data.
 A gradient attack on the result is then tried on the model itself, by `attack/transfer` or `attack/ensemble`. Optional,
-from the same paper: lambda changes sign every `period` rounds, and a round asks for no more than `most` labels. True
-labels are never looked at.
+as in Papernot, McDaniel and Goodfellow 2016: lambda changes sign every `period` rounds, and a round asks for no more
+than `most` labels. True labels are never looked at.
 """
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,7 @@ class _Study:
         """What the model under attack takes samples for."""
         victim = Victim(self.oracle.module, box=self.box, norm=Norm.LINF, epsilon=0.0, access=Access.LABELS)
         with untouched(self.oracle.module):
-            return torch.cat([victim.labels(part) for part in x.split(_ROWS)])
+            return torch.cat([victim.labels(x[rows]) for rows in _portions(len(x))])
 
     def beget(self) -> None:
         """Jacobian-based augmentation; the new samples are asked for at once."""
@@ -113,10 +114,13 @@ class _Study:
             optimizer = torch.optim.Adam(self.module.parameters(), self.params.lr)
             self.module.train()
             for _ in range(self.params.epochs):
-                for rows in torch.randperm(len(self.x)).to(self.x.device).split(self.params.batch):
-                    if len(rows) > 1 or len(self.x) == 1:
+                order = torch.randperm(len(self.x)).to(self.x.device)
+                for part in _portions(len(order), self.params.batch):
+                    rows = order[part]
+                    if len(rows) > 1 or len(self.x) == 1:  # nothing is normalised over one sample
                         optimizer.zero_grad()
-                        functional.cross_entropy(self.module(self.x[rows]), self.y[rows]).backward()
+                        loss = functional.cross_entropy(self.module(self.x[rows]), self.y[rows])
+                        loss.backward()  # type: ignore[no-untyped-call]
                         optimizer.step()
             self.module.eval()
 
@@ -124,7 +128,7 @@ class _Study:
         """Labels asked for, and the share of samples that both models take for the same; to know that costs nothing."""
         samples = self.x if validation is None else validation
         wanted = self.y if validation is None else self.ask(validation)
-        same = [_labels(self.module, part) for part in samples.split(_ROWS)]
+        same = [_labels(self.module, samples[rows]) for rows in _portions(len(samples))]
         agreement = float(torch.cat(same).eq(wanted).double().mean())
         return {"queries": float(len(self.y)), "samples": float(len(self.x)), "agreement": agreement}
 
@@ -162,11 +166,16 @@ def _rise(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The gradient of the label's log-probability, whose sign is that of the probability itself."""
     with untouched(module):
         parts = []
-        for points, labels in zip(x.split(_ROWS), y.split(_ROWS), strict=True):
-            point = points.detach().requires_grad_()
-            height = -functional.cross_entropy(module(point), labels, reduction="sum")
+        for rows in _portions(len(x)):
+            point = x[rows].detach().requires_grad_()
+            height = -functional.cross_entropy(module(point), y[rows], reduction="sum")
             parts.append(torch.autograd.grad(height, point)[0])
         return torch.cat(parts)
+
+
+def _portions(count: int, size: int = _ROWS) -> Iterator[slice]:
+    """All of so many rows, some at a time."""
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 @torch.no_grad()

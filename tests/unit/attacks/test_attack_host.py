@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from advorch.artifacts import Artifact, ArtifactType, DataInput, Input, Outcome, Signature, StoredInput
@@ -102,7 +103,7 @@ def test_rows_metrics_and_artifact_agree(context: Context, trained: nn.Module, h
         "success_rate": (right - int(robust.sum())) / right,
         "success_rate_unrounded": (right - int(robust.sum())) / right,
         "mean_queries": float(rows["queries"][clean == y].double().mean()),
-        "median_first_step": float(rows["first_step"][rows["success"]].double().median()),
+        "median_first_step": float(rows["first_step"][rows["success"]].double().quantile(0.5)),
         "found_rate": (right - int(robust.sum())) / right,
         "mean_distance": pytest.approx(float(rows["distance"][rows["success"]].mean())),
         "median_distance": pytest.approx(float(rows["distance"][rows["success"]].quantile(0.5))),
@@ -241,3 +242,93 @@ def test_nothing_found_is_no_distance(context: Context) -> None:
     _, outcome = complete(context, catalog.PGD, 16, steps=1, epsilon=0.0)
     assert outcome.metrics["found_rate"] == outcome.metrics["median_distance"] == 0
     assert outcome.metrics["relative_distance"] == outcome.metrics["mean_distance"] == 0
+
+
+def test_a_curve_in_one_stage(context: Context, trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
+    sizes = [0.0, 0.05, 0.1, 0.2]
+    rows, outcome = complete(context, catalog.FGSM, 16, epsilons=sizes, epsilon=0.2)
+    fallen = torch.zeros(40, dtype=torch.bool)
+    costs = 0
+    for number, epsilon in enumerate(sizes):
+        alone, _ = complete(again(context, number), catalog.FGSM, 16, epsilon=epsilon)
+        fallen, costs = fallen | alone["success"], costs + int(alone["forwards"].sum())
+        right = alone["clean_prediction"] == alone["y"]
+        robust = int((right & ~fallen).sum()) / 40
+        assert outcome.metrics[f"robust_accuracy_at_{epsilon:g}"] == robust
+    assert outcome.metrics["robust_accuracy_at_0"] == outcome.metrics["clean_accuracy"]
+    assert outcome.metrics["robust_accuracy_at_0.2"] == outcome.metrics["robust_accuracy"] > 0
+    assert torch.equal(rows["success"], fallen)
+    assert int(rows["forwards"].sum()) < costs
+    found = read_adversarial(outcome.outputs["adversarial"].folder)
+    assert found.settings["epsilons"] == sizes
+    assert torch.equal(found.robust_at(0.2), found.robust)
+
+
+def again(context: Context, number: int) -> Context:
+    """The same inputs with a folder of their own."""
+    scratch = context.scratch / str(number)
+    scratch.mkdir()
+    return Context(scratch, context.inputs, list(context._components.values()))
+
+
+def test_a_curve_is_read_off_a_minimal_budget(context: Context) -> None:
+    rows, outcome = complete(context, catalog_minimal.FMN, 16, norm="l2", epsilons=[0.05, 0.1, 0.3], epsilon=0.3)
+    right = rows["clean_prediction"] == rows["y"]
+    for epsilon in (0.05, 0.1, 0.3):
+        near = right & (rows["adversarial_prediction"] != rows["y"]) & (rows["distance"] <= epsilon)
+        assert outcome.metrics[f"robust_accuracy_at_{epsilon:g}"] == int((right & ~near).sum()) / 40
+    plain, _ = complete(again(context, 1), catalog_minimal.FMN, 16, norm="l2", epsilon=0.3)
+    assert torch.equal(plain["forwards"], rows["forwards"])
+
+
+def test_epsilons_that_cannot_be_meant_are_refused() -> None:
+    assert catalog.PGD.schema().parse({"epsilons": [0.1, "8/255", 0.3][:1]}).epsilon == 0.1
+    assert catalog.PGD.schema().parse({"epsilons": ["1/255", "2/255"]}).epsilon == 2 / 255
+    for values in ({"epsilons": [0.2, 0.1]}, {"epsilons": [0.1, 0.2], "epsilon": 0.1}, {"epsilons": []}, {}):
+        with pytest.raises(ValueError, match="epsilon"):
+            catalog.PGD.schema().parse(values)
+
+
+def test_levels_and_batches(context: Context, held_out: tuple[Tensor, Tensor]) -> None:
+    rows, outcome = complete(context, catalog.FGSM, 40, levels=5, epsilon=0.2, batch=7)
+    x = held_out[0][:40]
+    moved = rows["adversarial"] != x
+    on_level = ((rows["adversarial"] * 5).round() / 5 - rows["adversarial"]).abs() < 1e-6
+    assert (on_level | ~moved).all()
+    assert moved.any()
+    plain, before = complete(again(context, 1), catalog.FGSM, 40, epsilon=0.2)
+    assert torch.equal(rows["unrounded_success"], plain["success"])
+    assert outcome.metrics["success_rate_unrounded"] == before.metrics["success_rate"]
+    assert outcome.metrics["success_rate"] != before.metrics["success_rate"]
+    assert outcome.metrics["violations"] == 0
+
+
+@pytest.mark.parametrize("attack", [catalog.PGD, catalog.FGSM])
+def test_a_pooled_chunk_is_that_of_its_batches(context: Context, attack: Attack[Any]) -> None:
+    one, _ = complete(context, attack, 40, batch=8, epsilon=0.2)
+    other, _ = complete(again(context, 1), attack, 8, batch=8, epsilon=0.2)
+    assert torch.equal(one["success"], other["success"])
+    assert torch.equal(one["first_step"], other["first_step"])
+    assert torch.allclose(one["adversarial"], other["adversarial"], atol=1e-5)
+
+
+def test_a_region_needs_pictures(context: Context) -> None:
+    with pytest.raises(StageFailed, match="does not lie in"):
+        open_job(context, catalog.PGD, settings_of(catalog.PGD, region=[0, 0, 2, 2]))
+
+
+def test_a_set_of_the_format_before_still_reads(context: Context, tmp_path: Path) -> None:
+    _, outcome = complete(context, catalog.FGSM, 64)
+    folder = outcome.outputs["adversarial"].folder
+    tensors = load_file(folder / "adversarial.safetensors")
+    added = ("forwards", "backwards", "first_step", "unrounded_success", "smallest_epsilon")
+    (tmp_path / "old").mkdir()
+    save_file({k: v for k, v in tensors.items() if k not in added}, tmp_path / "old" / "adversarial.safetensors")
+    record = json.loads((folder / "adversarial.json").read_text()) | {"format": "adversarial/1"}
+    (tmp_path / "old" / "adversarial.json").write_text(json.dumps(record))
+    new, old = read_adversarial(folder), read_adversarial(tmp_path / "old")
+    assert torch.equal(new.smallest_epsilon, old.smallest_epsilon)
+    assert torch.equal(new.forwards, old.forwards)
+    assert torch.equal(old.unrounded_success, old.success)
+    assert old.first_step.eq(-1).all()
+    assert old.backwards.eq(-1).all()

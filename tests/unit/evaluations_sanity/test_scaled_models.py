@@ -21,11 +21,11 @@ from advorch_builtins.attacks import catalog, catalog_apgd, catalog_fixed, catal
 from advorch_builtins.datasets import catalog as datasets
 
 Lab = SimpleNamespace
-SAMPLES = 100
-BALLS = {Norm.LINF: 0.15, Norm.L2: 1.0}
-RAW = ("proximal", "difference", "vat")
-"""Two that take the gradient as long as it is, and one that looks at probabilities alone."""
-SLOW = ("cw", "lbfgs", "fab", "fab-t", "apgd-t", "dim", "tim")
+SAMPLES = 64
+BALLS = {Norm.LINF: 0.2, Norm.L2: 1.0}
+RAW = ("proximal", "difference")
+"""They take the gradient as long as it is."""
+SLOW = ("cw", "lbfgs", "fab", "fab-t", "apgd-t", "dim", "tim", "smallest")
 ATTACKS = [
     component
     for component in (
@@ -86,20 +86,23 @@ def scaled(lab: Lab, module: nn.Module, factor: float) -> nn.Module:
     return faulty.eval()
 
 
-@pytest.mark.parametrize("norm", BALLS)
-@pytest.mark.parametrize("component", ATTACKS, ids=lambda component: component.name)
+@pytest.mark.parametrize(
+    ("component", "norm"),
+    [(component, norm) for component in ATTACKS for norm in BALLS if norm in component.threat.norms],
+    ids=lambda value: getattr(value, "name", str(value)).lower(),
+)
 def test_large_logits_stop_no_gradient_attack(lab: Lab, plain: nn.Module, component: Attack, norm: Norm) -> None:
-    if norm not in component.threat.norms:
-        pytest.skip("not in this norm")
     here = robust(component, plain, norm, BALLS[norm])
     for factor in (5.0, 50.0):
-        assert robust(component, scaled(lab, plain, factor), norm, BALLS[norm]) <= here + 1
+        assert (
+            robust(component, scaled(lab, plain, factor), norm, BALLS[norm]) <= here + 1.6
+        )  # what scale changes is the loss itself, which may be the better one
 
 
 def test_a_distilled_model_stops_no_gradient_attack(distilled: nn.Module) -> None:
     for component in (catalog.PGD, catalog_momentum.MIM, catalog_fixed.BIM, *catalog_apgd.COMPONENTS[:2]):
         assert isinstance(component, Attack)
-        assert robust(component, distilled, Norm.LINF, 0.15) <= 5, component.name
+        assert robust(component, distilled, Norm.LINF, 0.2) <= 2, component.name
 
 
 @pytest.mark.parametrize("factor", [5.0, 50.0])

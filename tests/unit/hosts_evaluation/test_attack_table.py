@@ -84,7 +84,7 @@ def test_groups_follow_what_attacks_see_and_old_sets_say_nothing(subject: Subjec
     seen = [row[2] for row in findings.tables["Attacks"].rows if row[0] == "erm middle"]
     assert seen == ["", "white box", "nothing", "not said"]
     assert any(note.startswith("Made on other models") for note in findings.notes)
-    assert findings.pictures()["Accuracy by attack"].startswith(b"\x89PNG")
+    assert findings.pictures()["Goal reached by attack"].startswith(b"\x89PNG")
 
 
 def test_sets_of_strangers_are_refused(subject: Subject) -> None:

@@ -150,16 +150,6 @@ def test_what_holds_for_all_models_is_said_once(subject: Subject) -> None:
     ]
 
 
-def test_a_transferred_set_that_beats_the_model_s_own_attacks_raises_suspicion(subject: Subject) -> None:
-    own = subject.adversarials[1].samples
-    changed = own.adversarial.clone()
-    changed[3:6] = torch.tensor([[0.51], [0.46], [0.69]])
-    moved = replace(own, model="other", adversarial=changed, distance=(changed - subject.data.x).abs().flatten())
-    findings = evaluate(replace(subject, models=subject.models[:1], adversarials=name_sets([own, moved])))
-    assert [note for note in findings.notes if "suspect its gradients" in note]
-    assert not [note for note in evaluate(subject).notes if "suspect its gradients" in note]
-
-
 def test_classes_are_apart_and_under_attack(subject: Subject) -> None:
     findings = evaluate(subject)
     low, high = rows(findings.tables["Accuracy by class"], model="erm middle")

@@ -109,7 +109,7 @@ def test_the_objective_is_little_beside_the_usual_one() -> None:
         return kernels_of(lambda: torch.autograd.grad(loss(point, y), point, torch.ones(32))).found.total()
 
     usual = differentiated(lambda found, label: functional.cross_entropy(found, label, reduction="none"))
-    assert differentiated(cross_entropy) - usual <= 12
+    assert differentiated(cross_entropy) - usual <= 15
 
 
 class Counted(nn.Module):

@@ -25,7 +25,7 @@ def overshooting(victim: Victim, x: Tensor, y: Tensor, params: Params, rng: Draw
     """Fools at small epsilons what it misses at large ones."""
     ball = victim.ball(x)
     way = victim.gradient(x, y).sign()
-    return ball.project(x + (ball.epsilon * torch.where(ball.epsilon > 0.15, 0.1, 1.0))[:, None] * way)
+    return ball.project(x + (ball.epsilon * torch.where(ball.epsilon > 0.25, 0.1, 1.0))[:, None] * way)
 
 
 def run(module: nn.Module, x: Tensor, y: Tensor, perturb: Any = sign_step, **options: Any) -> AttackResult:

@@ -104,7 +104,7 @@ def test_steps_are_counted_over_restarts(classifier: nn.Module, samples: tuple[T
     fooled = victim.fooled(z, y)
     assert torch.equal(first >= 0, fooled)
     assert 2 < first.max() <= 5 * 2
-    again, other, _ = search(classifier, x, y, [short] * 5, 7, epsilon=0.2)
+    _, other, _ = search(classifier, x, y, [short] * 5, 7, epsilon=0.2)
     assert torch.equal(other.first_step(64), first)
 
 

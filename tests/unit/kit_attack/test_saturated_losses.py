@@ -17,12 +17,26 @@ def _loss(gap: float, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor,
 
 
 @pytest.mark.parametrize("gap", SURE)
-def test_the_direction_of_the_gradient_is_that_of_the_log_odds(gap: float) -> None:
-    logits = torch.tensor([[0.0, gap, -1.0]], requires_grad=True)
-    odds = torch.autograd.grad(log_odds(logits, torch.tensor([1])).sum(), logits)[0]
-    gradient = _loss(gap)[1]
+def test_the_gradient_leads_from_the_label_to_all_others(gap: float) -> None:
+    gradient = _loss(gap)[1][0]
     assert gradient.abs().max() > 1e-30
-    assert torch.allclose(gradient / gradient.abs().max(), odds / odds.abs().max(), rtol=1e-5)
+    assert gradient[0] > gradient[2] > 0 > gradient[1]
+    assert abs(float(gradient.sum() / gradient[1])) < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_where_a_softmax_says_one_the_direction_is_the_same_at_any_scale(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(40, 5, dtype=dtype)
+    logits[:, 0] += 50
+    y = torch.zeros(40, dtype=torch.int64)
+    ways = []
+    for scale in (1.0, 5.0, 50.0):
+        point = (scale * logits).requires_grad_()
+        gradient = torch.autograd.grad(cross_entropy(point, y).sum(), point)[0]
+        ways.append(gradient / gradient[:, :1].abs())
+    assert torch.allclose(ways[0], ways[1], atol=0.02)
+    assert torch.allclose(ways[1], ways[2], atol=2e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -40,8 +54,15 @@ def test_the_value_is_monotone_in_the_log_odds_without_a_gap() -> None:
     assert bool((values.diff() < 0).all())
 
 
-def test_the_gradient_is_exact_to_a_billionth_of_a_billionth() -> None:
+def test_the_slope_along_the_label_is_exact_far_beyond_float32() -> None:
     assert _loss(50.0)[1][0, 1].item() == pytest.approx(-math.exp(-50) * (1 + math.exp(-1)), rel=1e-4)
+
+
+def test_log_odds_are_the_logit_of_the_cross_entropy() -> None:
+    torch.manual_seed(0)
+    logits, y = torch.randn(20, 4, dtype=torch.float64), torch.arange(20) % 4
+    right = (-cross_entropy(logits, y)).exp()
+    assert torch.allclose(log_odds(logits, y), ((1 - right) / right).log())
 
 
 def test_a_wrong_sample_has_the_usual_slope_of_one() -> None:

@@ -40,7 +40,9 @@ def test_the_identity_changes_nothing() -> None:
 
 def test_a_quarter_turn_is_that_of_the_pixels() -> None:
     image = picture()
-    quarter = similarity(*(torch.tensor([value], dtype=torch.float64) for value in (1.0, math.pi / 2)), torch.zeros(1, 2))
+    quarter = similarity(
+        *(torch.tensor([value], dtype=torch.float64) for value in (1.0, math.pi / 2)), torch.zeros(1, 2)
+    )
     seen, _ = warp(image, quarter.double(), 6, 6, finer=1)
     assert torch.allclose(seen, torch.rot90(image, 1, (2, 3)), atol=1e-9)
 

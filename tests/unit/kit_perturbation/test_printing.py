@@ -100,7 +100,9 @@ def test_patches_lie_wholly_inside_and_cover_their_share() -> None:
 
 
 def test_a_square_patch_may_touch_the_edge_but_not_cross_it() -> None:
-    maps = placed(Placing(outline="square", scale=(0.5, 0.6), degrees=180), Draws(1, torch.arange(300)), torch.zeros(300))
+    maps = placed(
+        Placing(outline="square", scale=(0.5, 0.6), degrees=180), Draws(1, torch.arange(300)), torch.zeros(300)
+    )
     corners = torch.tensor([[-1.0, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]) @ maps.transpose(1, 2)
     assert float(corners[..., :2].abs().max()) <= 1 + 1e-5
 

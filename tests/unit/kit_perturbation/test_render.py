@@ -35,8 +35,12 @@ def test_a_plate_seen_from_ahead_is_its_picture() -> None:
 
 
 def test_a_plate_is_what_its_homography_makes_of_it() -> None:
-    poses = replace(drawn(Scene(), Draws(3, torch.arange(4)), torch.zeros(4, dtype=torch.float64)), shift=torch.zeros(4, 2))
-    plain = replace(frontal(4, LIKE), yaw=poses.yaw, pitch=poses.pitch, roll=poses.roll, distance=poses.distance, scale=poses.scale)
+    poses = replace(
+        drawn(Scene(), Draws(3, torch.arange(4)), torch.zeros(4, dtype=torch.float64)), shift=torch.zeros(4, 2)
+    )
+    plain = replace(
+        frontal(4, LIKE), yaw=poses.yaw, pitch=poses.pitch, roll=poses.roll, distance=poses.distance, scale=poses.scale
+    )
     by_map, _ = warp(pictures(4), of_plane(plain.rotation(), plain.distance, plain.zoom), *FRAME, finer=1)
     assert torch.allclose(seen(Scene(), plain), by_map, atol=1e-9)
 
@@ -138,7 +142,9 @@ def test_drawn_poses_keep_to_their_law() -> None:
 
 
 def test_a_station_is_exactly_where_it_is_said_to_be() -> None:
-    place = station(LIKE, halves=torch.tensor([8.0]), degrees=torch.tensor([30.0]), pixels=torch.tensor([20.0]), scale=0.9)
+    place = station(
+        LIKE, halves=torch.tensor([8.0]), degrees=torch.tensor([30.0]), pixels=torch.tensor([20.0]), scale=0.9
+    )
     assert float(place.yaw) == pytest.approx(math.pi / 6)
     assert float(place.distance) == 8
     assert float(place.zoom) == pytest.approx(7.2)

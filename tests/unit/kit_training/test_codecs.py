@@ -9,7 +9,7 @@ from advorch.artifacts import Signature
 from advorch.errors import FormatTooNew, StageFailed
 from advorch.kit.codecs import ModelRecord, read_data, read_model, read_record, write_data, write_model
 from advorch.kit.data import Data
-from advorch.threat import Access
+from advorch.threat import Access, Box
 
 RECORD = ModelRecord(
     component="model/test",
@@ -98,8 +98,8 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         read_record(tmp_path)
 
 
-@pytest.mark.parametrize("box", [None, (-1.0, 1.0)])
-def test_samples_come_back_as_they_were(tmp_path: Path, box: tuple[float, float] | None) -> None:
+@pytest.mark.parametrize("box", [None, (-1.0, 1.0), ((0.0, -1.0, 2.0), (1.0, 1.0, 3.0))])
+def test_samples_come_back_as_they_were(tmp_path: Path, box: Box | None) -> None:
     data = Data(
         x=torch.randn(6, 2, 3).transpose(1, 2),
         y=torch.arange(6),

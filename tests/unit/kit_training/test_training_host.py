@@ -116,7 +116,7 @@ def test_a_connected_model_is_trained_further(digits: Any, declared: Any, tmp_pa
     settings = ADVERSARIAL.schema().parse({"attack": PGD, "epochs": 1, "lr": 1e-12})
     outcome = training.run(digits, ADVERSARIAL, settings)
     before, after = (open_model(digits, declared.stored(item, "model")[0]) for item in (first, outcome))
-    assert after.label == "adversarial mlp"
+    assert after.label == "adversarial(pgd) mlp"
     assert torch.allclose(before.module.get_parameter("2.weight"), after.module.get_parameter("2.weight"), atol=1e-6)
     train(digits, model=MLP, epochs=1)
     with pytest.raises(StageFailed, match="`model: linear` is not what is connected, which is 'mlp'"):

@@ -49,7 +49,7 @@ STORY: list[tuple[float, Event]] = [
     (3, started(PGD)),
     (4, CellProgressed(cell=PGD, done=100, total=1000)),
     (5, CellProgressed(cell=PGD, done=200, total=1000)),
-    (9, CellProgressed(cell=PGD, done=600, total=1000)),
+    (9, CellProgressed(cell=PGD, done=600, total=1000, metrics={"robust_accuracy": 0.4567})),
     (10, CellReported(cell="report", step=3, metrics={"loss": 0.25})),
     (11, CellReported(cell="report", step=4, metrics={"loss": 0.2})),
     (11, CellRetried(cell=PGD, attempt=2, error_class="node_lost", message="worker died", delay=2.0, most=3)),
@@ -66,7 +66,7 @@ GOLDEN = """\
 [10:00:00] plain cached clean_accuracy=0.9877
 [10:00:01] attack[name=pgd] waits for 2 GPUs, 1 free
 [10:00:03] attack[name=pgd] started
-[10:00:09] attack[name=pgd] 600/1000 60%, 4.0s left
+[10:00:09] attack[name=pgd] 600/1000 60% robust_accuracy=0.4567, 4.0s left
 [10:00:10] report step 3 loss=0.25
 [10:00:11] attack[name=pgd] retry 2 of 3 after node_lost in 2.0s: worker died
 [10:00:13] attack[name=pgd] started, attempt 3
