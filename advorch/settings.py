@@ -33,7 +33,10 @@ class AttackSettings(ThreatSettings):
         Field(description="[top, left, height, width] in pixels: only there a picture may change"),
     ] = None
     samples: Annotated[Count | None, Field(description="attack only the first so many samples")] = None
-    chunk: Annotated[Count, Field(description="samples computed and committed together")] = 512
+    chunk: Annotated[
+        Count | None,
+        Field(description="samples computed and committed together; by default 4 batches where places are refilled"),
+    ] = None
     batch: Annotated[Count, Field(description="rows that the model takes at once")] = 128
 
     @model_validator(mode="before")

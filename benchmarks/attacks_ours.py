@@ -11,7 +11,8 @@ from advorch.api import Attack as Component
 from advorch.api import Budget, Norm
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import run_attack
-from advorch.kit.attack.victim import Victim
+from advorch.kit.attack.traceless import untouched
+from advorch.kit.attack.victim import Finish, Victim
 from advorch_builtins.attacks import (
     catalog,
     catalog_apgd,
@@ -22,6 +23,7 @@ from advorch_builtins.attacks import (
 )
 
 Precision = Literal["fp32", "bf16"]
+_TRAINED = ("fgsm", "pgd", "mim")
 _HALVED = ("pgd", "apgd", "autoattack")
 
 
@@ -44,6 +46,22 @@ def cascade(module: nn.Module, task: Task) -> Attack | None:
         return None
     component = catalog_ensemble.CASCADE
     return _attack(module, task, component, component.params())
+
+
+def training(module: nn.Module, task: Task) -> Attack | None:
+    """As a training step runs it: all steps for everybody, nobody judged on the way."""
+    if task.kind not in _TRAINED:
+        return None
+    component, settings = _CHOICE[task.kind](task)
+    perturb, params = component.load(), component.params(**settings)
+
+    def attack(x: Tensor, y: Tensor) -> Tensor:
+        victim = _victim(module, task)
+        victim.finish = Finish.LAST
+        with untouched(module):
+            return perturb(victim, x, y, params, Draws(0, torch.arange(len(x))))
+
+    return attack
 
 
 def _attack(module: nn.Module, task: Task, component: Component[Any], params: Any) -> Attack:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from advorch.kit.data import Data
 
 _STREAM: Final = "attack"
+_BATCHES: Final = (
+    4  # of a chunk whose places are refilled: more would fill no better, and less would be kept of a crash
+)
 
 
 def open_job(context: StageContext, component: AnyStageComponent, settings: Any) -> "AttackJob":
@@ -87,7 +90,7 @@ class AttackJob:
         self._mask = region_mask(settings.region, data.signature.shape)
         self._campaign = Campaign(epsilons=settings.epsilons or (), levels=settings.levels, pooled=attack.pooled)
         self.count = len(self._data)
-        self.chunk: int = settings.chunk
+        self.chunk: int = settings.chunk or settings.batch * (_BATCHES if self._refills else 1)
 
     def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
         """Attack and judge one chunk."""
@@ -96,9 +99,14 @@ class AttackJob:
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def _cut(self, count: int) -> list[slice]:
-        """A chunk stays whole where those who are fooled make room for others, or for the next epsilon."""
-        size = count if self._campaign.pooled or self._campaign.epsilons else self._settings.batch
+        """A chunk stays whole where places are refilled, and is cut into batches elsewhere."""
+        size = count if self._refills else self._settings.batch
         return [slice(start, start + size) for start in range(0, count, size)]
+
+    @property
+    def _refills(self) -> bool:
+        """Whether those who are fooled make room for others, or for the next epsilon."""
+        return self._campaign.pooled or len(self._campaign.epsilons) > 1
 
     def _attacked(self, batch: "Data") -> "dict[str, Tensor]":
         rng, victim = self._draws(batch.ids), self._victim()

@@ -13,6 +13,7 @@ from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
 from advorch.kit.codecs import write_json
 from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
 from advorch.kit.evaluation.report import headline, render
+from advorch.kit.evaluation.stored_tables import read_table
 from advorch.kit.evaluation.subject import Subject, name_models, name_sets
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.kit.perturbation.opening import open_perturbations
@@ -75,6 +76,7 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
     models = [open_model(context, source) for _, source in _sources(context, component, ArtifactType.MODEL)]
     sets = [_open_set(source) for _, source in _sources(context, component, ArtifactType.ADVERSARIAL)]
     samples = [open_data(context, source) for _, source in _sources(context, component, ArtifactType.SAMPLES)]
+    tables = {port: _open_table(source) for port, source in _sources(context, component, ArtifactType.TABLE)}
     if _MAIN not in datasets:
         raise StageFailed(f"{component.id} has no data to walk over", error_class=ErrorClass.USER)
     data = datasets[_MAIN]
@@ -88,6 +90,7 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
         datasets=datasets,
         device=context.device,
         perturbations=open_perturbations(context, "perturbations") + open_perturbations(context, "perturbation"),
+        tables=tables,
         lookup=context.lookup,
         seed=context.seeds.stream(_STREAM),
     )
@@ -96,6 +99,12 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
 def _sources(context: StageContext, component: Evaluation[Any], kind: ArtifactType) -> list[tuple[str, Input]]:
     ports = [name for name, port in component.inputs().items() if port.type is kind]
     return [(name, source) for name in ports for source in context.inputs.get(name, ())]
+
+
+def _open_table(source: Input) -> Table:
+    if not isinstance(source, StoredInput):
+        raise StageFailed("a table port takes an evaluation's output, not declared data", error_class=ErrorClass.USER)
+    return read_table(source.folder)
 
 
 def _open_set(source: Input) -> AdversarialSet:

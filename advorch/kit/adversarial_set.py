@@ -121,7 +121,7 @@ class AdversarialSet:
 def write_adversarial(folder: Path, samples: AdversarialSet) -> None:
     """Tensors and record."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: getattr(samples, name).detach().cpu().contiguous() for name in COLUMNS}
+    tensors = {name: getattr(samples, name).detach().to("cpu", copy=True).contiguous() for name in COLUMNS}
     if samples.target is not None:
         tensors["target"] = samples.target.detach().cpu().contiguous()
     save_file(tensors, folder / _TENSORS)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advorch.artifacts import Input, Signature
+from advorch.canonical import Json
 from advorch.components import AnyComponent
 from advorch.errors import Stopped
 from advorch.kit.data import Data
@@ -160,18 +161,18 @@ def stripes(shape: Sequence[int], height: float, classes: int = 3, kind: Kind = 
     pattern = height * signs if kind is Kind.UNIVERSAL else 0.5 + 0.5 * signs
     mask = torch.zeros(1, *shape[1:])
     mask[..., : max(1, shape[-1] // 2)] = 1
-    how = {
+    law: dict[Kind, dict[str, Json]] = {
         Kind.UNIVERSAL: {"norm": "linf", "epsilon": height},
         Kind.PATCH: {"placing": Placing().plain()},
         Kind.STICKER: {"scene": Scene().plain()},
         Kind.TEXTURE: {"scene": Scene(shape="ball").plain()},
-    }[kind]
+    }
     printed = Print(
         kind=kind,
         pattern=pattern,
         mask=mask if kind in (Kind.PATCH, Kind.STICKER) else None,
         original=1 - pattern if kind is Kind.TEXTURE else None,
-        how=how,
+        how=law[kind],
     )
     names = tuple(f"class {index}" for index in range(classes))
     aim = (None, None) if kind is Kind.UNIVERSAL else (1, 0)

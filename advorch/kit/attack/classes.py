@@ -11,7 +11,11 @@ from advorch.kit.attack.victim import Victim
 
 def runners_up(victim: Victim, x: Tensor, y: Tensor, count: int) -> Tensor:
     """The `count` likeliest classes (all, where there are fewer), the label counted and left out: one row a sample."""
-    logits = victim.logits(x)
+    return likeliest(victim.logits(x), y, count)
+
+
+def likeliest(logits: Tensor, y: Tensor, count: int) -> Tensor:
+    """The same from logits that are already there."""
     others = logits.scatter(1, y[:, None], -torch.inf)
     return others.topk(max(1, min(count, logits.shape[1]) - 1), dim=1).indices
 

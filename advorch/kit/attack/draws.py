@@ -27,6 +27,7 @@ class Draws:
         self.seed = seed
         self.ids = ids.to(torch.int64)
         self._position = 0
+        self._keys: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -70,8 +71,9 @@ class Draws:
         count = math.prod(shape)
         first, self._position = self._position + 1, self._position + count
         steps = torch.arange(first, first + count, device=device) * _signed(_GAMMA)
-        keys = _mix(_mix(self.ids.to(device) * _signed(_GAMMA)) + derive("draws/1", self.seed))
-        return _mix(keys[:, None] + steps).view(len(self), *shape)
+        if self._keys is None or self._keys.device != device:
+            self._keys = _mix(_mix(self.ids.to(device) * _signed(_GAMMA)) + derive("draws/1", self.seed))
+        return _mix(self._keys[:, None] + steps).view(len(self), *shape)
 
 
 def _mix(words: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class _CrossEntropy(torch.autograd.Function):
         return torch.maximum(functional.softplus(u, threshold=40), rest)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         u, others, label = ctx.saved_tensors
         certain = -math.log(torch.finfo(u.dtype).eps)  # log-odds at which a softmax rounds to one

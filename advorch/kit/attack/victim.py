@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.errors import access_denied, unusable_model
 from advorch.kit.attack.first_look import Around, FirstLook
-from advorch.kit.attack.light import Light
 from advorch.kit.attack.objectives import Objective, cross_entropy
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.threat import Access, Box, Budget, Norm
@@ -248,27 +247,11 @@ class Victim:
         With a view, the slope of what the model says of `view(z)`, at `z`.
         """
         self._require(Access.GRADIENTS, "gradients")
-        first = self._first.pop() if self._first else None
-        if first and view is None and first.covers(self.module, z, self._tally.rows):
-            return self._recalled(first, y, objective)
-        del first  # the graph of a look that nobody wants is not kept beside the next one
-        point = z.detach().requires_grad_()
         with torch.enable_grad():
-            logits = self._forward(point if view is None else view(point))
+            point, logits, rows = self._traced(z, view)
             value = self._climb(objective(_single(logits), y))
-            gradient = _differentiate(value, point)
+            gradient = _differentiate(value, point)[rows]
         self._tally.backwards += len(z)
-        return Slope(value.detach(), gradient, logits.detach())
-
-    def _recalled(self, first: FirstLook, y: Tensor, objective: Objective) -> Slope:
-        """The slope at the clean samples, from the pass that judged them."""
-        rows = torch.arange(len(y), device=y.device) if self._tally.rows is None else self._tally.rows
-        with torch.enable_grad():
-            logits = first.logits[rows]
-            value = self._climb(objective(_single(logits), y))
-            gradient = _differentiate(value, first.point)[rows]
-        self._tally.forwards += len(y)
-        self._tally.backwards += len(y)
         return Slope(value.detach(), gradient, logits.detach())
 
     def class_slopes(self, z: Tensor, y: Tensor, classes: Tensor) -> ClassSlopes:
@@ -278,13 +261,23 @@ class Victim:
         classes tiled into the batch, and it asks nothing of the model but a gradient.
         """
         self._require(Access.GRADIENTS, "gradients")
-        point = z.detach().requires_grad_()
         with torch.enable_grad():
-            logits = self._forward(point)
+            point, logits, rows = self._traced(z)
             lead = _single(logits).gather(1, classes) - _single(logits).gather(1, y[:, None])
-            columns = [_differentiate(column, point, again=True) for column in lead.unbind(1)]
+            columns = [_differentiate(column, point, again=True)[rows] for column in lead.unbind(1)]
         self._tally.backwards += len(z) * len(columns)
         return ClassSlopes(lead.detach(), torch.stack(columns, 1), logits.detach())
+
+    def _traced(self, z: Tensor, view: View | None = None) -> tuple[Tensor, Tensor, Tensor | slice]:
+        """What to differentiate, at which point, and which of its rows are meant: of clean samples the first look."""
+        first = self._first.pop() if self._first else None
+        if first and view is None and first.covers(self.module, z, self._tally.rows):
+            self._tally.forwards += len(z)
+            rows = slice(None) if self._tally.rows is None else self._tally.rows
+            return first.point, first.logits[rows], rows
+        del first  # the graph of a look that nobody wants is not kept beside the next one
+        point = z.detach().requires_grad_()
+        return point, self._forward(point if view is None else view(point)), slice(None)
 
     def note_steps(self, steps: Tensor) -> None:
         """After how many steps an attack saw each of these samples fooled, `UNSEEN` where it was not."""

@@ -15,6 +15,7 @@ from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.attack.region import Region
 from advorch.kit.data import Data
+from advorch.kit.evaluation.findings import Table
 from advorch.kit.perturbation.fitted import Fitted
 from advorch.threat import Access, Norm
 
@@ -87,8 +88,9 @@ class SubjectSet:
 
     @property
     def threat(self) -> str:
-        """The ball in words."""
-        return f"{self.norm.value} eps {self.epsilon:g}"
+        """The ball in words, and the part of a picture that it is confined to."""
+        ball = f"{self.norm.value} eps {self.epsilon:g}"
+        return ball if self.region is None else f"{ball} in {list(self.region)}"
 
     def made_for(self, model: SubjectModel) -> bool:
         """Whether this model was the one that was attacked; else the set is transferred to it."""
@@ -115,6 +117,7 @@ class Subject:
     datasets: Mapping[str, Data] = field(default_factory=dict)
     perturbations: "tuple[Fitted, ...]" = ()
     device: str = "cpu"
+    tables: Mapping[str, Table] = field(default_factory=dict)
     lookup: Callable[[str], AnyComponent] = nothing_known
     seed: int = 0
 

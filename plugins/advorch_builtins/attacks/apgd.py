@@ -26,7 +26,7 @@ from advorch.kit.attack.surveys import averaged
 from advorch.kit.attack.victim import Finish, Victim
 from advorch_builtins.attacks.catalog_apgd import ApgdParams, ApgdTargetedParams
 
-_STEEPEST = {Norm.LINF: sign, Norm.L2: unit_l2}
+_STEEPEST = {Norm.LINF: sign, Norm.L2: unit_l2, Norm.L1: adaptive_l1}
 _WIDER = ((3, 0.3), (2, 0.3))  # times epsilon, for a share of the steps
 
 
@@ -48,36 +48,30 @@ def perturb_towards(victim: Victim, x: Tensor, y: Tensor, params: ApgdTargetedPa
     return relay(victim, x, y, towards * params.restarts, rng)
 
 
-def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
-    if norm is Norm.L1:
-        return _sparse_recipe(params, objective)
+def ascent(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
+    """All steps inside the ball itself."""
+    sparse = norm is Norm.L1
     return Recipe(
         steps=params.steps,
         direction=_STEEPEST[norm],
-        schedule=share_of_epsilon(2.0),
-        start=at_random,
+        schedule=share_of_epsilon(1.0 if sparse else 2.0),
+        start=at_normal if sparse else at_random,
         objective=objective,
         slope=averaged(params.draws),
         restarts=params.restarts,
         bfloat16=params.precision == "bf16",
-        advance=auto_steps(params.steps),
+        advance=sparse_auto_steps(params.steps) if sparse else auto_steps(params.steps),
     )
 
 
-def _sparse_recipe(params: ApgdParams, objective: Objective) -> Recipe:
+def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
+    """The same, in l1 after some steps in larger balls."""
+    whole = ascent(norm, params, objective)
+    if norm is not Norm.L1:
+        return whole
     left = params.steps - sum(_part(share, params.steps) for _, share in _WIDER)
-    return Recipe(
-        steps=left,
-        direction=adaptive_l1,
-        schedule=share_of_epsilon(1.0),
-        start=at_normal,
-        objective=objective,
-        slope=averaged(params.draws),
-        restarts=params.restarts,
-        bfloat16=params.precision == "bf16",
-        advance=sparse_auto_steps(left),
-        approach=_through_wider_balls(params.steps),
-    )
+    approach = _through_wider_balls(params.steps)
+    return replace(whole, steps=left, advance=sparse_auto_steps(left), approach=approach)
 
 
 def _through_wider_balls(steps: int) -> Approach:

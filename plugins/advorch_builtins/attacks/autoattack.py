@@ -9,7 +9,8 @@ scores alike, and no substitute for an attack that knows the defence.
 Where it is not the authors' program: with fewer than ten classes there are as many targets as wrong classes, with fewer
 than four APGD follows the difference of two logits, and with two the margin; FAB without a target looks at the ten
 likeliest classes; each sample has squares of its own, anywhere in the picture, which need not be square; who is fooled
-leaves at once; Square asks nothing twice; the l1 ascents move what the box does not hold.
+leaves at once; Square asks nothing twice; in l1 every version goes through larger balls first, and moves what the box
+does not hold; other ascents begin anywhere in the ball; the first checkpoint counts from the loss of the start.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from torch import Tensor
 from advorch.api import Norm
 from advorch.kit.attack.chain import Link, chain
 from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.light import lightened
 from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks import apgd, fab, fab_t, square
 from advorch_builtins.attacks.catalog_apgd import ApgdParams, ApgdTargetedParams
@@ -39,7 +41,7 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: AutoAttackParams, rng:
 
 def prepared(victim: Victim, params: AutoAttackParams) -> Victim:
     """The victim as the search in some precision likes it best."""
-    return victim.lightened() if params.precision == "bf16" else victim
+    return lightened(victim) if params.precision == "bf16" else victim
 
 
 def links(norm: Norm, params: AutoAttackParams) -> Sequence[Link]:

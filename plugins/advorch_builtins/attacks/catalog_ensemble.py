@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from advorch.api import Access, AnyComponent, Attack, AttackFn, Count, Norm, Params, ThreatModel
 
@@ -11,6 +11,10 @@ _BALLS = frozenset({Norm.LINF, Norm.L2, Norm.L1})
 
 class AutoAttackParams(Params):
     """The parameters that the authors fixed, for whoever knows why to change them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"steps": 5, "targets": 2, "queries": 15, "restarts": 1}]}
+    )
 
     version: Annotated[
         Literal["standard", "plus", "rand"],

@@ -26,7 +26,7 @@ class EnsembleParams(Params):
     lr: Annotated[Positive, Field(description="how far a step moves a number, about, in the data's own units")] = 0.02
     lambda_: Annotated[
         NonNegative, Field(alias="lambda", description="weight of the root mean square of the change")
-    ] = 1.0
+    ] = 0.1
     weights: Annotated[
         tuple[Positive, ...], Field(description="of the surrogates, in the order of the port; by default all equal")
     ] = ()

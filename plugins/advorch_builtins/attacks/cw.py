@@ -2,10 +2,10 @@
 
 min_w ||z(w) - x||^2 + c max(kappa - lead(z), 0),  z = middle + half tanh(w),  by Adam, with c searched by sample and
 lead = best other logit less the label's (targeted: the target's less the best other). The rate of Adam falls along a
-cosine, and starts lower next to a boundary. It is a local search: with a small rate it stays in a hollow that DDN and
-FMN step over. Known failures, avoided: tanh without a margin freezes pixels that are exactly 0 or 1, so the tanh spans
-a box a hundredth wider and z is cut; the label is masked by -inf, not multiplied out; c and loss have one entry a
-sample, and so has the stop when the loss stalls.
+cosine in the second half of the steps, and starts lower next to a boundary. It is a local search: with a small rate it
+stays in a hollow that DDN and FMN step over. Known failures, avoided: tanh without a margin freezes pixels that are
+exactly 0 or 1, so the tanh spans a box a hundredth wider and z is cut; the label is masked by -inf, not multiplied
+out; c and loss have one entry a sample, and so has the stop when the loss stalls.
 """
 
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def _minimise(victim: Victim, x: Tensor, y: Tensor, constant: Tensor, params: Cw
         slope = 2 * step - per_sample(wanting, step) * seen.gradient
         if walk.number == 0:
             memory["lr"] = _rates(walk, seen, space, params)
-        rate = per_sample(memory["lr"] * cosine(1, 0.01, walk.number, params.steps), step).to(step.dtype)
+        rate = per_sample(memory["lr"] * _cooling(walk.number, params.steps), step).to(step.dtype)
         memory["w"] = memory["w"] - rate * _adam(walk, walk.ball.masked(slope) * space.slope(memory["w"]))
         return walk.ball.project(space.point(memory["w"]))
 
@@ -104,6 +104,11 @@ def _rates(walk: Walk, seen: Slope, space: _Space, params: CwParams) -> Tensor:
     widest = 1 if space.half is None else space.half.max().double()
     crossing = distance / (widest * walk.ball.free().sqrt())
     return (crossing * _CROSSINGS / params.steps).clamp(max=params.lr)
+
+
+def _cooling(number: int, steps: int) -> float:
+    """All of the rate while there is a way to go, and a hundredth in the end."""
+    return cosine(1, 0.01, max(0, 2 * number - steps), steps)
 
 
 def _adam_memory(x: Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from advorch.api import Norm
-from advorch.kit.attack.classes import ClassLook, runners_up
+from advorch.kit.attack.classes import ClassLook, likeliest
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.hyperplane import dual_length, nearest_lead
 from advorch.kit.attack.objectives import margin
@@ -26,16 +26,16 @@ _FURTHER = 1e-4  # as in the authors' code, after the first step: what the box c
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: Draws) -> Tensor:
     """Over the nearest linearised boundary, again and again."""
-
     longer = 1 + params.overshoot
 
     def move(walk: Walk, seen: Height) -> Tensor:
+        if walk.number == 0:
+            walk.memory["classes"] = likeliest(seen.logits, walk.y, params.classes)
         step = _onto_nearest(walk, ClassLook.at(walk))
         return walk.ball.project(torch.where(per_sample(walk.fooled, step), walk.z, walk.z + longer * step))
 
     recipe = Shrink(steps=params.steps, look=height_of(margin), move=move, done=lambda walk: walk.nearest.fooled)
-    memory = {"classes": runners_up(victim, x, y, params.classes)}
-    return outcome(victim, x, shrink(victim, x, y, recipe, objective=margin, memory=memory))
+    return outcome(victim, x, shrink(victim, x, y, recipe, objective=margin))
 
 
 def _onto_nearest(walk: Walk, seen: ClassLook) -> Tensor:

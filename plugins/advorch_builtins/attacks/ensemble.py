@@ -3,7 +3,8 @@
 min_z -log(1 - sum_k a_k p_k(y | z)) + lambda d(z, x) over the surrogates k, or with a target
 min_z -log(sum_k a_k p_k(target | z)) + lambda d(z, x), by Adam on the image; d is the root mean square of the change.
 All steps to the end: `unbounded`, lambda and the length of the steps alone keep z near x, as in the paper; in l2 and
-linf there is a ball besides. It fails where the surrogates do, and where the victim has learnt other features.
+linf there is a ball besides. Where lambda / sqrt(n) is above the slope the best place is x itself, and there it stays.
+It fails where the surrogates do, and where the victim has learnt other features.
 """
 
 import math

@@ -66,8 +66,8 @@ class TextureFitting:
         """The texture, the surface that it replaces, and the scene."""
         pattern, original = from_unit(state["pattern"], self._range), from_unit(self._original, self._range)
         label = int(self._task.data.y[self._params.sample])
-        how = {"scene": self._params.scene.plain(), "label": label}
-        return Print(kind=Kind.TEXTURE, pattern=pattern, original=original, how=how)
+        scene = self._params.scene.plain()
+        return Print(kind=Kind.TEXTURE, pattern=pattern, original=original, how={"scene": scene, "label": label})
 
     def _views(self, texture: Tensor, count: int, poses: Poses, rng: Draws) -> Tensor:
         frame = (self._task.signature.shape[1], self._task.signature.shape[2])

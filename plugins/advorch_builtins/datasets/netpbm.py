@@ -21,4 +21,6 @@ def read_mended(path: Path) -> IO[bytes]:
 def is_whole(content: bytes) -> bool:
     """Whether there is a byte for each value that the header announces, and no other."""
     header = _HEADER.match(content)
-    return bool(header) and len(content) - header.end() == 3 * int(header["width"]) * int(header["height"])
+    if header is None:
+        return False
+    return len(content) - header.end() == 3 * int(header["width"]) * int(header["height"])

@@ -132,8 +132,8 @@ def _table(found: Sequence[Standing], lines: Sequence[Line], names: Sequence[str
     by_model = [row for name in names for row in (*clean, *rows) if row[0] == name]
     caption = (
         "Accuracy: right before and after. Reached: of the samples that were right, those where the goal (another "
-        "label, or the target) was reached within epsilon. Distance: the mean over what fools, in the norm of the attack; of "
-        "attacks that look for the smallest perturbation at any distance. Queries: forward passes a sample."
+        "label, or the target) was reached within epsilon. Distance: the mean over what fools, in the norm of the "
+        "attack; of attacks that look for the smallest perturbation at any distance. Queries: forward passes a sample."
     )
     look = Look(shares=frozenset({"accuracy", "low", "high", "reached"}), intervals=(("accuracy", "low", "high"),))
     return Table(columns, tuple(by_model), caption, look)
@@ -162,7 +162,7 @@ def _figure(lines: Sequence[Line], names: Sequence[str]) -> bytes:
         group = _SEEN[line.access] + (", targeted" if line.targeted else "")
         dot = Dot(series=names[line.model], share=line.success)
         groups.setdefault(group, {}).setdefault(line.duel.set.label, []).append(dot)
-    return dot_plot(groups, names, "samples on which the goal was reached, of those that were right")
+    return dot_plot(groups, names, "goal reached, of the samples that were right")
 
 
 def _metrics(found: Sequence[Standing], lines: Sequence[Line]) -> dict[str, float]:
@@ -196,6 +196,11 @@ def _notes(lines: Sequence[Line]) -> list[str]:
     notes = [
         "Accuracies are of the attacks listed, and no guarantee; attacks on fewer samples are the first of the data."
     ]
+    norms = sorted({line.duel.set.norm.value for line in lines})
+    if len(norms) > 1:
+        notes.append(f"The metrics are worst cases over attacks in {' and '.join(norms)} together.")
+    if any(line.targeted for line in lines):
+        notes.append("Each attack drew targets of its own, so that targeted ones differ by luck as well.")
     asked = {line.duel.set.label for line in lines if line.access is Access.NOTHING}
     if asked:
         notes.append(f"Made on other models, whose own training may have asked this one: {', '.join(sorted(asked))}.")

@@ -74,6 +74,7 @@ def advorch_components() -> Components:
             ports={
                 "models": Port(ArtifactType.MODEL, many=True),
                 "attacks": Port(ArtifactType.ADVERSARIAL, many=True, optional=True),
+                "sanity": Port(ArtifactType.TABLE, optional=True),
                 "data": Port(ArtifactType.DATASET),
             },
             metrics=ROBUSTNESS,

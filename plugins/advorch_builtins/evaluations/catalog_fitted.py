@@ -83,7 +83,7 @@ POSES = Evaluation(
     params=PosesParams,
     load=_poses,
     ports=_PORTS,
-    metrics=frozenset({"true_share", "target_share", "other_share", "control_share"}),
+    metrics=frozenset({"true_share", "target_share", "other_share", "control_share", "blank_share"}),
 )
 
 STATIONS = Evaluation(

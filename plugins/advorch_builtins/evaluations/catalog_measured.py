@@ -60,7 +60,7 @@ class RestartsParams(Params):
     """Many ascents from random starts in one ball."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"restarts": 4, "steps": 10, "maxima": 3, "curves": 3, "examples": 2}]}
+        json_schema_extra={"examples": [{"restarts": 4, "steps": 10, "maxima": 3, "curves": 3, "examples": 1}]}
     )
 
     epsilon: Annotated[Positive, Field(description="size of the ball, in the data's own units")] = 0.3

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from advorch.kit.attack.objectives import cross_entropy
@@ -39,7 +40,7 @@ class Descent:
             for place, model in enumerate(subject.models)
             for number, name in enumerate(name_attackers(attacks))
         ]
-        ends = descent_tables.ends(subject, attacks, params)
+        ends = descent_tables.ends(subject, attacks, params, _shown(rows["right/0/0"][:, 0], params.shown))
         figures = descent_figures.figures(paths, len(subject.data))
         if is_image(subject.data.x.shape[1:]):
             for model in subject.models:
@@ -54,8 +55,16 @@ class Descent:
                 "Probabilities at the end": descent_tables.probabilities(ends, subject.data.classes, params.top),
             },
             figures=figures,
-            notes=[f"Means over {len(subject.data):,} samples; every step is gone, whether a sample is fooled or not."],
+            notes=[
+                f"Means over {len(subject.data):,} samples; every step is gone, whether a sample is fooled or not.",
+                f"Shown are the first samples that {subject.models[0].label} gets right.",
+            ],
         )
+
+
+def _shown(right: Tensor, count: int) -> list[int]:
+    """The first samples that the first model gets right; if there are none, the first."""
+    return [int(row) for row in (right if right.any() else torch.ones_like(right)).nonzero().flatten()[:count]]
 
 
 def _attackers(subject: Subject, params: DescentParams) -> list[Attacker]:

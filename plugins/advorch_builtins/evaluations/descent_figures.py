@@ -55,8 +55,8 @@ def pictures(found: Sequence[End], zoom: float, data: Data) -> bytes:
     rows: dict[str, list[Tile]] = {}
     for attack in dict.fromkeys(end.attack for end in found):
         ends = [end for end in found if end.attack == attack]
-        rows["clean"] = [Tile(image=unit(end.clean, box), caption=_said(end.before, end, data)) for end in ends]
-        rows[_named(attack)] = [_ended(end, box, data) for end in ends]
+        rows["clean"] = [_judged(end.clean, end.before, end, box, data) for end in ends]
+        rows[_named(attack)] = [_judged(end.z, end.after, end, box, data) for end in ends]
         rows[f"{zoom:g} delta + 0.5\n{_named(attack)}"] = [Tile(image=_enlarged(end, zoom, box)) for end in ends]
     return tile_grid(rows, side=1.6)
 
@@ -65,16 +65,19 @@ def _named(attack: str) -> str:
     return "\n".join(textwrap.wrap(attack, 26))
 
 
-def _ended(end: End, box: tuple[float, float], data: Data) -> Tile:
-    wrong = int(end.after.argmax()) != end.label
-    return Tile(image=unit(end.z, box), caption=_said(end.after, end, data), wrong=wrong)
+def _judged(image: Tensor, probabilities: Tensor, end: End, box: tuple[float, float], data: Data) -> Tile:
+    """What the model sees in it, and what chance it gives the target."""
+    seen = int(probabilities.argmax())
+    lines = [_chance(probabilities, seen, data)]
+    if end.goal is not None and end.goal != seen:
+        lines.append(f"target {_chance(probabilities, end.goal, data)}")
+    return Tile(image=unit(image, box), caption="\n".join(lines), wrong=seen != end.label)
 
 
 def _enlarged(end: End, zoom: float, box: tuple[float, float]) -> Tensor:
     return ((end.z - end.clean) / (box[1] - box[0]) * zoom + 0.5).clamp(0, 1)
 
 
-def _said(probabilities: Tensor, end: End, data: Data) -> str:
-    place = int(probabilities.argmax())
+def _chance(probabilities: Tensor, place: int, data: Data) -> str:
     share = float(probabilities[place])
     return f"{data.classes[place]} {'>99.9' if share > _SURE else f'{100 * share:.1f}'}%"

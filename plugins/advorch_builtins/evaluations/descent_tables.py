@@ -22,7 +22,7 @@ _STEPS_CAPTION = (
     "before. The difference is the loss of the label less that of the target."
 )
 _ENDS_CAPTION = (
-    "Where the first samples end. The label stands first, then the target if there is one, then the likeliest."
+    "Where the samples end that are shown. The label stands first, then the target if there is one, then the likeliest."
 )
 
 
@@ -79,9 +79,9 @@ class End:
     targeted: bool
 
 
-def ends(subject: Subject, attacks: Sequence[Attacker], params: DescentParams) -> list[End]:
-    """The first samples, attacked once more: what a sample draws does not depend on the others."""
-    return list(_ends(subject, attacks, params, subject.data.take(slice(params.shown)).to(subject.device)))
+def ends(subject: Subject, attacks: Sequence[Attacker], params: DescentParams, shown: Sequence[int]) -> list[End]:
+    """Some samples, attacked once more: what a sample draws does not depend on the others."""
+    return list(_ends(subject, attacks, params, subject.data.take(torch.tensor(shown)).to(subject.device)))
 
 
 def _ends(subject: Subject, attacks: Sequence[Attacker], params: DescentParams, batch: Data) -> Iterator[End]:

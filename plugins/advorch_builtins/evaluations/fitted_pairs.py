@@ -1,6 +1,6 @@
 """What the evaluations of fitted perturbations share: who is paired with whom, and how metrics are called."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +44,7 @@ def pairs(subject: Subject, *kinds: Kind) -> list[Pair]:
         )
     for fitted in subject.perturbations:
         check_samples(check_kind(fitted, *kinds), tuple(subject.data.x.shape[1:]))
-    names = list(labels(subject.perturbations))
+    names = labels(subject.perturbations)
     return [
         Pair(fitted=fitted, name=name, model=model, key=f"{place}.{number}")
         for place, (fitted, name) in enumerate(zip(subject.perturbations, names, strict=True))
@@ -52,11 +52,18 @@ def pairs(subject: Subject, *kinds: Kind) -> list[Pair]:
     ]
 
 
-def labels(fitted: Sequence[Fitted]) -> Iterator[str]:
-    """Names, numbered where several are alike."""
-    plain = [one.name for one in fitted]
-    for place, name in enumerate(plain):
-        yield f"{name} ({plain[:place].count(name) + 1})" if plain.count(name) > 1 else name
+def labels(fitted: Sequence[Fitted]) -> list[str]:
+    """Names; of several alike also the settings in which they differ, or a number."""
+    told = [f"{one.name}{_difference(one, [other for other in fitted if other.name == one.name])}" for one in fitted]
+    return [
+        f"{name} ({told[:place].count(name) + 1})" if told.count(name) > 1 else name for place, name in enumerate(told)
+    ]
+
+
+def _difference(one: Fitted, alike: Sequence[Fitted]) -> str:
+    names = sorted({name for other in alike for name in other.settings} - {"checkpoint_every"})
+    telling = [name for name in names if len({str(other.settings.get(name)) for other in alike}) > 1]
+    return "".join(f", {name} {one.settings.get(name)}" for name in telling)
 
 
 def worn(subject: Subject, fitted: Fitted, batch: Data) -> Tensor:

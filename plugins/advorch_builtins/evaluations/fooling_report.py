@@ -20,6 +20,7 @@ _RATES = (
     "perturbation", "net", "fitted against it", "fooling rate", "low", "high", "noise", "clean accuracy", "accuracy",
     "samples",
 )  # fmt: skip
+_WRAP = 3  # perturbations side by side
 _CAPTION = (
     "Fooled: another label than without the perturbation; with a target, the target where there was another label. "
     "Noise: the same for one draw of noise as large as the perturbation. 95% intervals (Wilson)."
@@ -133,7 +134,8 @@ def _patterns(found: Sequence[Fooled], subject: Subject) -> bytes:
             assert printed.mask is not None
             seen = unit(printed.pattern, box) * printed.mask + 0.5 * (1 - printed.mask)
             tiles.append(Tile(image=seen, caption=name))
-    return tile_grid({"": tiles}, side=2.2)
+    lines = [tiles[start : start + _WRAP] for start in range(0, len(tiles), _WRAP)]
+    return tile_grid({" " * number: line for number, line in enumerate(lines)}, side=2.2)
 
 
 def _samples(one: Fooled, subject: Subject, examples: int) -> bytes:

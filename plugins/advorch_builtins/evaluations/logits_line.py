@@ -20,6 +20,7 @@ from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_explaining import LogitsLineParams
 from advorch_builtins.evaluations.logits_line_figure import draw
 
+_CROWDING = 2.5
 _COLUMNS = (
     "model",
     "samples",
@@ -31,8 +32,8 @@ _COLUMNS = (
 )
 _CAPTION = (
     "Shares of the line on which the model is wrong, to either side of the sample; the median epsilon at which it is "
-    "first wrong, of samples that were right; how much of the logits' variance two straight pieces explain that meet at the "
-    "sample; and how many classes win somewhere. Means over samples."
+    "first wrong, of samples that were right; how much of the logits' variance two straight pieces explain that meet "
+    "at the sample; and how many classes win somewhere. Means over samples."
 )
 
 
@@ -93,13 +94,15 @@ def _name(data: Data, row: int) -> str:
 
 
 def _strip(subject: Subject, model: SubjectModel, row: int, params: LogitsLineParams) -> dict[float, Tensor]:
-    """Some of the points as images, by epsilon."""
+    """Some of the points as images, by epsilon: close together at the sample, where an image still shows something."""
     if not is_image(subject.data.x.shape[1:]):
         return {}
     batch = subject.data.take(slice(row, row + 1)).to(subject.device)
     direction, steps = _direction(model, batch), _steps(params)
-    places = torch.linspace(0, len(steps) - 1, min(params.strip, len(steps))).round().long()
-    return {float(steps[place]): (batch.x + float(steps[place]) * direction)[0].cpu() for place in places}
+    share = torch.linspace(-1, 1, params.strip, dtype=torch.float64)
+    wanted = share.sign() * share.abs().pow(_CROWDING) * params.epsilon
+    places = sorted(set((wanted[:, None] - steps).abs().argmin(1).tolist()))
+    return {epsilon: (batch.x + epsilon * direction)[0].cpu() for epsilon in steps[places].tolist()}
 
 
 def _metrics(line: Tensor, y: Tensor, steps: Tensor) -> dict[str, float]:

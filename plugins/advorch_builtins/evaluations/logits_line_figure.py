@@ -1,7 +1,7 @@
 """Logits of every class over epsilon, and below them the inputs, those that are classified right in a frame."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _RIGHT = "#E69F00"
 _FONT = 9
 _NAMED = 12  # classes with a line of their own in the legend
+_OTHERS = COLOURS[:6]
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 
 
@@ -47,12 +48,13 @@ def _lines(axes: "Axes", line: Tensor, steps: Tensor, data: Data, label: int) ->
     for place, name in enumerate(data.classes):
         if not few and place not in winners:
             continue
-        axes.plot(
-            steps.tolist(), line[:, place].tolist(), label=plain(name) + (" (true)" if place == label else ""),
-            color="black" if place == label else COLOURS[place % len(COLOURS)],
-            linewidth=2.6 if place == label else 1.2, linestyle=_DASHES[0 if place == label else place // 4 % 3],
-            zorder=3 if place == label else 2,
-        )  # fmt: skip
+        looks: dict[str, Any]
+        if place == label:
+            looks = {"color": "black", "linewidth": 2.6, "zorder": 3, "label": f"{plain(name)} (true)"}
+        else:
+            dash = _DASHES[place // len(_OTHERS) % len(_DASHES)]
+            looks = {"color": _OTHERS[place % len(_OTHERS)], "linewidth": 1.2, "linestyle": dash, "label": plain(name)}
+        axes.plot(steps.tolist(), line[:, place].tolist(), **looks)
     axes.axvline(0, color="#59636e", linewidth=0.8, linestyle=(0, (2, 2)))
 
 

@@ -2,10 +2,12 @@
 
 A texture is seen on its own object, once for each draw of each sample: the sample only says which numbers are drawn. A
 sticker, a patch or a universal perturbation is put on the sample, and the sample is seen as a photo on a plate. The
-control is the same object without the perturbation, from the same poses, in the same light.
+control is the same object without the perturbation, from the same poses, in the same light; what is printed is also
+compared with a blank of its shape, since a sticker hides what is below it whatever it shows.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -37,7 +39,7 @@ class PosesEvaluation:
         rows: dict[str, Tensor] = {}
         for pair in pairs(subject, *Kind):
             meant = _meant(pair.fitted, batch.y)
-            for name in ("control", "perturbed"):
+            for name in surfaces(pair.fitted.print.kind):
                 rows[f"{name}.{pair.key}"] = torch.full((len(batch), params.draws), _NOBODY)
             if bool(meant.any()):
                 for number in range(params.draws):
@@ -69,9 +71,18 @@ def look(subject: Subject, fitted: Fitted, batch: Data, params: PosesParams, num
         before, after = batch.x, apply(printed, batch.x, rng.fork("worn"), batch.box)
     poses, frame = drawn(scene, rng, batch.x), (batch.x.shape[2], batch.x.shape[3])
     named = {"control": before, "perturbed": after}
+    if "blank" in surfaces(printed.kind):
+        blank = replace(printed, pattern=torch.full_like(printed.pattern, sum(box) / 2))
+        named["blank"] = apply(blank, batch.x, rng.fork("worn"), batch.box)
     return {
-        name: from_unit(photograph(to_unit(x, box), poses, scene, rng, frame=frame), box) for name, x in named.items()
+        name: from_unit(photograph(to_unit(named[name], box), poses, scene, rng, frame=frame), box)
+        for name in surfaces(printed.kind)
     }
+
+
+def surfaces(kind: Kind) -> tuple[str, ...]:
+    """What the object wears in turn."""
+    return ("control", "blank", "perturbed") if kind in (Kind.STICKER, Kind.PATCH) else ("control", "perturbed")
 
 
 def _meant(fitted: Fitted, y: Tensor) -> Tensor:
@@ -83,5 +94,5 @@ def _seen(subject: Subject, pair: Pair, rows: Mapping[str, Tensor]) -> Seen:
     return Seen(
         pair=pair,
         y=true_labels(pair.fitted, subject.data.y)[meant],
-        labels={name: rows[f"{name}.{pair.key}"][meant] for name in ("control", "perturbed")},
+        labels={name: rows[f"{name}.{pair.key}"][meant] for name in surfaces(pair.fitted.print.kind)},
     )

@@ -30,12 +30,18 @@ _COLUMNS = (
     "target high",
     "poses",
 )
-_CAPTION = "The control is the unperturbed object from the same poses in the same light. 95% intervals (Wilson)."
+_CAPTION = (
+    "All surfaces from the same poses in the same light: the control is unperturbed, a blank hides as much and shows "
+    "nothing. 95% intervals (Wilson)."
+)
+
+
+_SURFACES = {"control": "unperturbed control", "blank": "blank of its shape", "perturbed": "perturbed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Labels by sample and draw, without and with the perturbation, and the true ones."""
+    """Labels by sample and draw for every surface, and the true ones."""
 
     pair: Pair
     y: Tensor
@@ -49,16 +55,17 @@ class Seen:
         return {"true": proportion(true), "target": proportion(hit), "other": proportion(~true & ~hit)}
 
     def metrics(self) -> dict[str, float]:
-        """In plain names; the control's share is of true labels."""
+        """In plain names; the shares of control and blank are of true labels."""
         if not self.labels["control"].numel():
             return {}
         found = {f"{name}_share": share.value for name, share in self.share("perturbed").items()}
-        return found | {"control_share": self.share("control")["true"].value}
+        blank = {"blank_share": self.share("blank")["true"].value} if "blank" in self.labels else {}
+        return found | blank | {"control_share": self.share("control")["true"].value}
 
 
 def tables(found: Sequence[Seen]) -> dict[str, Table]:
-    """Two rows a pair."""
-    rows = tuple(_row(one, surface) for one in found for surface in ("control", "perturbed"))
+    """A row a pair and surface."""
+    rows = tuple(_row(one, surface) for one in found for surface in one.labels)
     look = Look(
         shares=frozenset(_COLUMNS[3:10]),
         intervals=(("true", "true low", "true high"), ("target", "target low", "target high")),
@@ -94,9 +101,9 @@ def _bars(one: Seen) -> bytes:
     names = {"true": "true class", "target": _aim(one), "other": "any other"}
     kept = {name: words for name, words in names.items() if name != "target" or one.pair.fitted.target is not None}
     series: dict[str, Sequence[Proportion | None]] = {
-        words: [one.share(surface)[name] for surface in ("control", "perturbed")] for name, words in kept.items()
+        words: [one.share(surface)[name] for surface in one.labels] for name, words in kept.items()
     }
-    return accuracy_bars(["unperturbed control", "perturbed"], series, "", "share of unseen poses")
+    return accuracy_bars([_SURFACES[name] for name in one.labels], series, "", "share of unseen poses")
 
 
 def _aim(one: Seen) -> str:

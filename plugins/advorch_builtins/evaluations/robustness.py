@@ -9,7 +9,7 @@ from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings, unique_slugs
 from advorch.kit.evaluation.statistics import Proportion, tail, worst_class
 from advorch.kit.evaluation.subject import Subject
-from advorch_builtins.evaluations import robustness_figures, robustness_tables
+from advorch_builtins.evaluations import robustness_card, robustness_figures, robustness_tables
 from advorch_builtins.evaluations.catalog import RobustnessParams
 from advorch_builtins.evaluations.robustness_notes import notes
 from advorch_builtins.evaluations.verdicts import Standing, judge, standings, worst_of
@@ -24,12 +24,12 @@ class Robustness:
 
     def reduce(self, subject: Subject, rows: Mapping[str, Tensor], params: RobustnessParams) -> Findings:
         """Accuracies with intervals, the worst cases, and what they leave open."""
-        found = standings(subject, rows)
+        found, card = standings(subject, rows), robustness_card.read(subject.tables.get("sanity"))
         return Findings(
             metrics=_metrics(found),
-            tables=robustness_tables.tables(found, subject.data.classes),
+            tables=robustness_tables.tables(found, subject.data.classes) | robustness_card.tables(card),
             figures=robustness_figures.figures(found, subject.data, params.examples),
-            notes=notes(found, subject.adversarials, len(subject.data)),
+            notes=[*robustness_card.verdicts(card), *notes(found, subject.adversarials, len(subject.data))],
         )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from advorch.kit.evaluation.curves import Axis, Curve, Panel, curves
 from advorch.kit.evaluation.findings import Look, Table, Value
 from advorch.kit.evaluation.statistics import Proportion, proportion, worst_case
+from advorch_builtins.evaluations.recorded import epsilons_of, fell_at
 from advorch_builtins.evaluations.verdicts import Duel, Standing
 
 WORST = "worst case"
@@ -31,7 +32,7 @@ class EpsilonCurve:
 
 def epsilon_curves(standing: Standing) -> list[EpsilonCurve]:
     """One for each attack with several epsilons, and the worst case over those of one norm, where they are several."""
-    duels = [duel for duel in standing.own if duel.epsilons]
+    duels = [duel for duel in standing.own if epsilons_of(duel)]
     found = [_curve(duel.set.label, standing, [duel]) for duel in duels]
     for norm in dict.fromkeys(duel.set.norm for duel in duels):
         together = [duel for duel in duels if duel.set.norm is norm]
@@ -44,15 +45,15 @@ def epsilon_curves(standing: Standing) -> list[EpsilonCurve]:
 def _curve(name: str, standing: Standing, duels: Sequence[Duel]) -> EpsilonCurve:
     """At the epsilons that all of them know about: up to the smallest of their largest ones."""
     covered = worst_case([duel.covered for duel in duels])
-    last = min(duel.epsilons[-1] for duel in duels)
-    tried = sorted({epsilon for duel in duels for epsilon in duel.epsilons if epsilon <= last} | {0.0})
+    last = min(epsilons_of(duel)[-1] for duel in duels)
+    tried = sorted({epsilon for duel in duels for epsilon in epsilons_of(duel) if epsilon <= last} | {0.0})
     epsilons = tuple(tried) if bool(covered.any()) else ()
     accuracies = [proportion(_standing_at(standing, duels, epsilon)[covered]) for epsilon in epsilons]
     return EpsilonCurve(name, duels[0].set.norm.value, epsilons, tuple(accuracies))
 
 
 def _standing_at(standing: Standing, duels: Sequence[Duel], epsilon: float) -> Tensor:
-    return standing.correct & torch.stack([duel.fell_at > epsilon for duel in duels]).all(0)
+    return standing.correct & torch.stack([fell_at(duel) > epsilon for duel in duels]).all(0)
 
 
 def curve_table(found: Sequence[Standing]) -> Table | None:

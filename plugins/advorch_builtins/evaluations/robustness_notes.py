@@ -15,7 +15,6 @@ def notes(found: Sequence[Standing], sets: Sequence[SubjectSet], samples: int) -
         for text in (*_stronger_from_elsewhere(standing, labels), *_of_model(standing, samples)):
             said.setdefault(text, []).append(standing.model.label)
     return [
-        "No gradient-masking checks were run: a robust accuracy is that of the attacks listed, and no guarantee.",
         *(f"{_who(names, len(found))}: {text}" for text, names in said.items()),
         *_strangers(found, sets),
     ]

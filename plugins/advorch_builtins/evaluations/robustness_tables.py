@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from advorch.kit.evaluation.findings import Look, Table, Value
 from advorch.kit.evaluation.statistics import Proportion, confusion, paired_difference, proportion, worst_class
+from advorch_builtins.evaluations.recorded import accuracy_before_rounding, mean_queries, median_first_step
 from advorch_builtins.evaluations.robustness_curves import curve_table
 from advorch_builtins.evaluations.verdicts import Duel, Standing, worst_of
 
@@ -140,10 +141,11 @@ def _accuracy(standing: Standing) -> Iterator[tuple[Value, ...]]:
 def _against(standing: Standing, duel: Duel) -> tuple[Value, ...]:
     lengths = duel.distance[standing.fooled_by(duel)]
     mean = float(lengths.mean()) if len(lengths) else None
-    before = None if duel.unrounded is None else _share(duel.unrounded)
+    unrounded = accuracy_before_rounding(duel)
+    before = None if unrounded is None else _share(unrounded)
     return (
         standing.model.label, duel.set.label, *_measured(duel.accuracy), before, _share(_clean_of(standing, duel)),
-        standing.only_by(duel), mean, duel.queries, duel.first_step, duel.outside, _share(duel.agreement),
+        standing.only_by(duel), mean, mean_queries(duel), median_first_step(duel), duel.outside, _share(duel.agreement),
         duel.unconfirmed, duel.accuracy.total, "attack",
     )  # fmt: skip
 

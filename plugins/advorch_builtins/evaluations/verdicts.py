@@ -16,7 +16,6 @@ from advorch.kit.evaluation.subject import Subject, SubjectModel, SubjectSet, al
 _ABSENT = -1
 # A set that was made from these samples measures the same distances again, but for the last bits of a sum.
 _SAME_DISTANCE = 1e-4
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,46 +44,6 @@ class Duel:
     def accuracy(self) -> Proportion:
         """Samples that were right and stayed right."""
         return proportion(self.withstood[self.covered])
-
-    @property
-    def epsilons(self) -> tuple[float, ...]:
-        """The sizes that the attack was given, in order; none where it had a single one."""
-        sizes = self.set.samples.settings.get("epsilons")
-        return tuple(float(str(size)) for size in sizes) if isinstance(sizes, list | tuple) else ()
-
-    @property
-    def fell_at(self) -> Tensor:
-        """The epsilon at which each sample fell: what the attack recorded, and never less than its distance."""
-        recorded = self._spread(self.set.samples.smallest_epsilon.double(), torch.inf)
-        near = self.distance <= recorded * (1 + _ROUNDING)
-        fell = torch.where(near, recorded, self.distance)
-        return torch.where(self.covered & ~self.withstood & self.inside, fell, torch.inf)
-
-    @property
-    def unrounded(self) -> Proportion | None:
-        """Samples that the attack says stood before it rounded; None where it did not."""
-        if not self.set.samples.settings.get("levels"):
-            return None
-        samples = self.set.samples
-        return proportion(self.recorded(samples.clean_correct & ~samples.unrounded_success))
-
-    @property
-    def queries(self) -> float | None:
-        """The mean over whoever was attacked."""
-        asked = self.recorded(self.set.samples.queries)[self.recorded(self.set.samples.clean_correct)]
-        return float(asked.double().mean()) if len(asked) else None
-
-    @property
-    def first_step(self) -> float | None:
-        """After how many steps half of the fooled were; None where the attack did not count."""
-        steps = self.recorded(self.set.samples.first_step)
-        counted = steps[steps >= 0]
-        return float(counted.double().quantile(0.5)) if len(counted) else None
-
-    def _spread(self, column: Tensor, otherwise: float) -> Tensor:
-        spread = torch.full(self.position.shape, otherwise, dtype=column.dtype)
-        spread[self.covered] = self.recorded(column)
-        return spread
 
     @property
     def outside(self) -> int:

@@ -1,6 +1,6 @@
 """Two defences that hide the gradient and leave the adversarials where they are.
 
-Rounded inputs (Buckman et al., ICLR 2018, broken by Athalye et al., ICML 2018) have a gradient of zero. A temperature of
+Rounded inputs (Buckman et al., ICLR 2018, broken by Athalye et al., ICML 2018) have no gradient. A temperature of
 training (Papernot et al., S&P 2016, broken by Carlini and Wagner, S&P 2017) makes logits so large that the softmax, and
 with it the usual cross-entropy, is flat in float32.
 """

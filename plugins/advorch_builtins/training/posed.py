@@ -3,7 +3,6 @@
 It makes the control of attacks that are fitted over poses: those attack nets that know their object from all sides.
 """
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,9 +21,11 @@ def loss(step: Step, params: PosedParams) -> Tensor:
 
 
 def _shown(step: Step, params: PosedParams) -> Tensor:
-    box = box_of_images(tuple(step.x.shape[1:]), step.box)
-    rng, pictures = step.draws("pose"), to_unit(step.x, box)
-    poses, frame = drawn(params.scene, rng, pictures), (step.x.shape[2], step.x.shape[3])
-    photos = from_unit(photograph(pictures, poses, params.scene, rng, frame=frame), box)
-    plain = rng.fork("plain").uniform((1, 1, 1), like=step.x) < params.unposed
-    return torch.where(plain, step.x, photos)
+    box, rng = box_of_images(tuple(step.x.shape[1:]), step.box), step.draws("pose")
+    posed = (rng.fork("unposed").uniform((), like=step.x) >= params.unposed).nonzero().flatten()
+    if not len(posed):
+        return step.x
+    pictures, own = to_unit(step.x[posed], box), rng.take(posed)
+    poses, frame = drawn(params.scene, own, pictures), (step.x.shape[2], step.x.shape[3])
+    photos = photograph(pictures, poses, params.scene, own, frame=frame)
+    return step.x.index_copy(0, posed, from_unit(photos, box))

@@ -11,6 +11,7 @@ from advorch.artifacts import Artifact, ArtifactType, DataInput, StoredInput
 from advorch.components import Dataset, Model
 from advorch.errors import StageFailed
 from advorch.hosts.attack import open_job
+from advorch.kit.adversarial_set import read_adversarial
 from advorch.kit.attack.decision import start_that_fools
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import AttackResult, run_attack
@@ -143,6 +144,18 @@ def test_a_stage_hands_candidates_to_its_attack(
     assert rows["adversarial_prediction"].eq(rows["target"])[right].all()
     with pytest.raises(StageFailed, match="the candidates are of shape"):
         stage(tmp_path, trained, held_out, 5)
+
+
+def test_what_is_handed_on_says_what_was_aimed_at_and_what_was_seen(
+    tmp_path: Path, trained: nn.Module, held_out: tuple[Tensor, Tensor]
+) -> None:
+    job = stage(tmp_path, trained, held_out, 6)
+    rows = job.map(0, 12)
+    found = read_adversarial(job.reduce(rows).outputs["adversarial"].folder)
+    assert found.target is not None
+    assert torch.equal(found.target, rows["target"])
+    assert not found.target.eq(found.y).any()
+    assert (found.access, found.surrogates) == (Access.LABELS, ())
 
 
 def test_only_attacks_by_labels_take_candidates() -> None:

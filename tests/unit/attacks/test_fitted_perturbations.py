@@ -52,35 +52,37 @@ def labels(module: nn.Module, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("method", ["deepfool", "sgd"])
-@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.25), ("l2", 0.5)])
+@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.15), ("l2", 1.5)])
 def test_universal_stays_in_the_ball_and_beats_noise_of_its_size_on_unseen_samples(
-    method: str, norm: str, epsilon: float, tmp_path: Path, trained: nn.Module, held_out: tuple[Tensor, Tensor]
+    method: str, norm: str, epsilon: float, tmp_path: Path
 ) -> None:
-    printed, _ = fitted(UNIVERSAL, points(trained, held_out), tmp_path, epsilon=epsilon, norm=norm, method=method)
-    length = torch.linalg.vector_norm(printed.pattern.double(), ord=torch.inf if norm == "linf" else 2)
-    assert float(length) <= epsilon * (1 + 1e-6)
-    assert float(length) > 0.9 * epsilon
-    unseen, clean = held_out[0][64:], labels(trained, held_out[0][64:])
-    rate = float((labels(trained, (unseen + printed.pattern).clamp(0, 1)) != clean).double().mean())
+    task = images(None, steps=40)
+    printed, _ = fitted(UNIVERSAL, task, tmp_path, epsilon=epsilon, norm=norm, method=method)
+    order = torch.inf if norm == "linf" else 2
+    length = float(torch.linalg.vector_norm(printed.pattern.double().flatten(), ord=order))
+    assert 0.4 * epsilon < length <= epsilon * (1 + 1e-6)
+    unseen = learnable_data(60, (3, 8, 8), 3, seed=5).x
+    rate = changed(task.module, unseen, printed.pattern)
     generator = torch.Generator().manual_seed(0)
-    noises = []
-    for _ in range(20):
+    for _ in range(10):
         noise = torch.randn(printed.pattern.shape, generator=generator)
         noise = epsilon * (noise.sign() if norm == "linf" else noise / noise.norm())
-        noises.append(float((labels(trained, (unseen + noise).clamp(0, 1)) != clean).double().mean()))
-    assert rate > sum(noises) / len(noises) + 0.1
-    assert rate >= sorted(noises)[16]  # and at least as many as nearly every single draw
+        assert rate > changed(task.module, unseen, noise) + 0.2
+
+
+def changed(module: nn.Module, x: Tensor, pattern: Tensor) -> float:
+    """The share of samples whose label changes."""
+    return float((labels(module, (x + pattern).clamp(0, 1)) != labels(module, x)).double().mean())
 
 
 @pytest.mark.parametrize("method", ["deepfool", "sgd"])
-def test_universal_drives_samples_to_its_target(
-    method: str, tmp_path: Path, trained: nn.Module, held_out: tuple[Tensor, Tensor]
-) -> None:
-    task = points(trained, held_out, target=2)
-    printed, metrics = fitted(UNIVERSAL, task, tmp_path, epsilon=0.4, method=method, until=1.0)
-    unseen = held_out[0][64:]
-    other = labels(trained, unseen) != 2
-    rate = (labels(trained, (unseen + printed.pattern).clamp(0, 1)) == 2)[other].double().mean()
+def test_universal_drives_samples_to_its_target(method: str, tmp_path: Path) -> None:
+    task = images(target=0, steps=40)
+    printed, metrics = fitted(UNIVERSAL, task, tmp_path, epsilon=0.2, method=method, until=1.0)
+    unseen = learnable_data(60, (3, 8, 8), 3, seed=5).x
+    other = labels(task.module, unseen) != 0
+    rate = (labels(task.module, (unseen + printed.pattern).clamp(0, 1)) == 0)[other].double().mean()
+    assert int(other.sum()) > 40
     assert float(rate) > 0.6
     assert metrics["fooling_rate"] > 0.6
 
@@ -142,7 +144,7 @@ def test_universal_refuses_other_norms(norm: str, trained: nn.Module, held_out: 
 
 
 def test_a_patch_works_where_it_has_never_lain(tmp_path: Path) -> None:
-    task = images(target=2, steps=80)
+    task = images(target=0, steps=80)
     placing = {"scale": [0.5, 0.7], "degrees": 30}
     printed, metrics = fitted(PATCH, task, tmp_path, placing=placing, printable=[0.1, 0.9])
     unseen = learnable_data(48, (3, 8, 8), 3, seed=9)
@@ -153,8 +155,8 @@ def test_a_patch_works_where_it_has_never_lain(tmp_path: Path) -> None:
     grey = apply(
         replace(printed, pattern=torch.full_like(printed.pattern, 0.5)), unseen.x, Draws(77, unseen.ids), unseen.box
     )
-    hits, by_grey = ((labels(task.module, z) == 2).double().mean() for z in (pasted, grey))
-    assert float(hits) > max(float(by_grey) + 0.2, float((before == 2).double().mean()) + 0.2)
+    hits, by_grey = ((labels(task.module, z) == 0).double().mean() for z in (pasted, grey))
+    assert float(hits) > max(float(by_grey) + 0.2, float((before == 0).double().mean()) + 0.2)
     assert metrics["reached"] > 0.5
 
 
@@ -193,13 +195,13 @@ def test_a_texture_is_taken_for_its_target_from_new_poses(tmp_path: Path) -> Non
     from advorch.kit.perturbation.render import photograph
     from advorch.kit.perturbation.scene import Scene
 
-    task = images(target=2, steps=80)
+    task = images(target=0, steps=80)
     scene = {"shape": "ball", "background": "drawn", "yaw": 30}
     printed, metrics = fitted(TEXTURE, task, tmp_path, scene=scene, distance="rgb", **{"lambda": 0.01}, lr=0.05)
     law, rng = Scene.parse(printed.how["scene"]), Draws(99, torch.arange(60))  # type: ignore[arg-type]
     poses = drawn(law, rng, task.data.x)
     rates = [
-        (labels(task.module, photograph(surface.expand(60, -1, -1, -1), poses, law, rng, frame=(8, 8))) == 2)
+        (labels(task.module, photograph(surface.expand(60, -1, -1, -1), poses, law, rng, frame=(8, 8))) == 0)
         .double()
         .mean()
         for surface in (printed.original, printed.pattern)

@@ -10,6 +10,7 @@ from advorch.artifacts import Artifact, ArtifactType, DataInput, Input, Signatur
 from advorch.components import AnyComponent, Dataset, Model
 from advorch.errors import StageFailed
 from advorch.hosts.attack import open_job
+from advorch.kit.adversarial_set import read_adversarial
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.run import AttackResult, run_attack
 from advorch.kit.attack.surrogates import Joined, stand_in
@@ -167,3 +168,14 @@ def test_a_stage_opens_its_surrogates(
 def test_a_closed_surrogate_is_refused(make_context: Callable[[Access], FakeContext]) -> None:
     with pytest.raises(StageFailed, match="surrogate 'sibling' grants labels"):
         open_job(make_context(Access.LABELS), TRANSFER, TRANSFER.schema().parse({"epsilon": 0.1}))
+
+
+def test_what_is_handed_on_names_the_models_that_it_was_made_on(make_context: Callable[[Access], FakeContext]) -> None:
+    context = make_context(Access.GRADIENTS)
+    job = open_job(context, TRANSFER, TRANSFER.schema().parse({"epsilon": 0.1, "steps": 2}))
+    found = read_adversarial(job.reduce(job.map(0, 40)).outputs["adversarial"].folder)
+    surrogate = context.inputs["surrogates"][0]
+    assert isinstance(surrogate, StoredInput)
+    assert found.surrogates == (surrogate.artifact.digest,)
+    assert found.access is Access.NOTHING
+    assert found.target is None

@@ -1,5 +1,7 @@
 """The card as a whole: the vote on masked gradients, metrics, tables, and what is left out."""
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +10,15 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from advorch.kit.evaluation.findings import Findings
+from advorch.errors import StageFailed
+from advorch.hosts.evaluation import write_tables
+from advorch.kit.evaluation.findings import Findings, Table
+from advorch.kit.evaluation.stored_tables import read_table
+from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch.testing.fakes import small_mlp
+from advorch_builtins.evaluations.catalog import RobustnessParams
 from advorch_builtins.evaluations.catalog_sanity import CHECKS, METRICS, SANITY, SanityParams
+from advorch_builtins.evaluations.robustness import Robustness
 from advorch_builtins.evaluations.sanity.checks import every_check
 
 Lab = SimpleNamespace
@@ -108,3 +116,27 @@ def test_checks_that_do_not_exist_cannot_be_left_out() -> None:
     with pytest.raises(ValidationError, match="there is no check 'S99'"):
         SanityParams.parse({"epsilon": 0.1, "skip": ["S99"]})
     assert SANITY.params is SanityParams
+
+
+def test_the_card_stands_on_the_page_of_the_accuracies(lab: Lab, tmp_path: Path) -> None:
+    """As a table on disk, the way from one stage to the next."""
+    module = lab.sound()
+    data = lab.samples_of(module)
+    write_tables(tmp_path, lab.examine(module, data))
+    model = SubjectModel(label="own model", digest="own", module=module)
+    rows = {"clean/0": data.y}
+    connected = Subject(data=data, models=(model,), tables={"sanity": read_table(tmp_path)})
+    found = Robustness().reduce(connected, rows, RobustnessParams())
+    assert found.notes[0] == "own model: no sign of masked gradients (0 of 8 votes)."
+    assert found.tables["Robustness card"] == lab.examine(module, data).tables["Robustness card"]
+    alone = Robustness().reduce(replace(connected, tables={}), rows, RobustnessParams())
+    assert "No gradient-masking checks were run" in alone.notes[0]
+    assert "Robustness card" not in alone.tables
+
+
+def test_another_table_is_no_card(lab: Lab) -> None:
+    data = lab.samples_of(lab.sound())
+    model = SubjectModel(label="own model", digest="own", module=lab.sound())
+    subject = Subject(data=data, models=(model,), tables={"sanity": Table(("model",), ())})
+    with pytest.raises(StageFailed, match="given another table"):
+        Robustness().reduce(subject, {"clean/0": data.y}, RobustnessParams())

@@ -71,12 +71,29 @@ def test_successes_that_are_kept_back_are_found(lab: Lab) -> None:
     assert "kept back 4" in why
 
 
+def test_other_classes_than_the_target_are_no_success_to_keep_back(lab: Lab) -> None:
+    honest = lab.handed_in(Line(0.5), NEAR, moved(NEAR, 0.09), settings={"targeted": True})
+    missed = replace(honest, success=torch.zeros_like(honest.success))
+    assert lab.ask("S18", Line(0.5), NEAR, sets=[missed])[0] == "not applicable"
+
+
 def test_numbers_that_rest_on_transfer_alone_fail(lab: Lab) -> None:
     elsewhere = lab.handed_in(Line(0.5), NEAR, moved(NEAR, 0.09), model="other", label="other")
     own = lab.handed_in(Line(0.9), NEAR, moved(NEAR, 0.09))
     assert lab.ask("S19", Line(0.9), NEAR, sets=[elsewhere])[0] == "fail"
     assert lab.ask("S19", Line(0.9), NEAR, sets=[elsewhere, own])[0] == "pass"
     assert lab.ask("S19", Line(0.9), NEAR, sets=[own])[0] == "not applicable"
+
+
+def test_what_transfers_and_gradients_miss_fails(lab: Lab) -> None:
+    """The stair begins at 0.53125, at the very edge of the ball."""
+    data = numbers(0.52, 0.52, 0.52, 0.52)
+    ball = {"epsilon": 0.0125, "queries": 1, "restarts": 1}
+    sent = lab.handed_in(Line(0.525), data, moved(data, 0.012), model="other", settings={"epsilon": 0.0125})
+    found, honest = (lab.ask("S7", module, data, sets=[sent], **ball) for module in (Staircase(0.5), Line(0.526)))
+    assert found[0] == "fail", found
+    assert "sets of other models 100.0%" in found[1]
+    assert honest[0] == "pass", honest
 
 
 def test_a_set_that_leaves_its_ball_fails(lab: Lab) -> None:

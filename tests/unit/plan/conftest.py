@@ -27,6 +27,7 @@ from advorch.api import (
     Norm,
     Objective,
     Params,
+    Perturbation,
     Port,
     Positive,
     Problem,
@@ -126,6 +127,8 @@ COMPONENTS: tuple[AnyComponent, ...] = (
     attack("noise", access=Access.NOTHING),
     attack("patch", PatchParams),
     replace(attack("transfer", access=Access.NOTHING), surrogates=True),
+    replace(attack("apply", access=Access.NOTHING), perturbation=True),
+    Perturbation(name="universal", summary="", params=NoParams, load=_nothing),
     Generator(name="gan", summary="", params=NoParams, load=_nothing),
     Evaluation(
         name="report",

@@ -86,6 +86,24 @@ def test_an_attack_that_needs_surrogates_is_a_stage_of_its_own(world):
     assert "nothing can be connected to it here" in problem.message
 
 
+def test_what_was_fitted_is_applied_by_a_stage_of_its_own(world):
+    fitted = "  fitted:\n    uses: attack/universal\n    in: {model: plain.model, data: toy.train}\n"
+    hit = attack("apply", "epsilon: 0.1").replace("data: toy.test}", "data: toy.test, perturbation: fitted.perturbation}")
+    assert len(world.plan(DATA + TRAIN + fitted + hit).cells) == 3
+    problem = world.problem(DATA + TRAIN + attack("apply", "epsilon: 0.1"))
+    assert "perturbation" in problem.message
+    crossed = hit.replace("fitted.perturbation", "plain.model")
+    assert world.problem(DATA + TRAIN + fitted + crossed).code == "E308"
+    defence = (
+        "  robust:\n    uses: defend/trades\n    in: {data: toy.train}\n    with:\n"
+        "      model: {uses: mlp}\n"
+        "      attack: {uses: apply, with: {epsilon: 0.1}}\n"
+    )
+    assert "nothing can be connected to it here" in world.problem(DATA + defence).message
+    wrong = defence.replace("apply", "universal").replace("{epsilon: 0.1}", "{}")
+    assert world.problem(DATA + wrong).code.startswith("E3")
+
+
 def test_nested_attacks_are_checked_in_lists_and_maps(world):
     defence = (
         "  robust:\n    uses: defend/ensemble\n    in: {data: toy.train}\n    with:\n"

@@ -50,9 +50,8 @@ def _independent(evidence: Evidence) -> Result:
     if not len(logits) or evidence.says("draws"):
         return absent("the model draws, see S12" if len(logits) else "nothing is right, so nothing was attacked")
     most, flips = float(logits.max()), int(verdicts.sum())
-    why = (
-        f"alone and in a batch logits differ by up to {max(most, _ROUNDING):.0e} of their size, and verdicts on {share(flips, len(verdicts))}"
-    )
+    other = share(flips, len(verdicts))
+    why = f"alone and in a batch logits differ by up to {max(most, _ROUNDING):.0e} of their size, verdicts on {other}"
     return judged(most <= _SAME and flips <= _FLIPS * max(1, len(verdicts)), why)
 
 

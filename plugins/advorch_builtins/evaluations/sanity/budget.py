@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from advorch.api import Norm
+from advorch.api import Budget, Norm
 from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.attack.run import judged_logits
 from advorch.kit.attack.threat_set import ThreatSet
@@ -74,7 +74,8 @@ def _alpha(samples: AdversarialSet) -> float:
     """The length of a step where a set's attack was given one; along raw gradients there is no length."""
     given = samples.settings
     known = {"steps", "alpha"} <= given.keys() and given["alpha"] is not None and samples.attack not in _RAW
-    return _number(given["alpha"]) if known else 0.0
+    ball = samples.budget is Budget.FIXED and given["norm"] != Norm.UNBOUNDED.value
+    return _number(given["alpha"]) if known and ball else 0.0
 
 
 def _number(value: object) -> float:

@@ -6,6 +6,7 @@ from functools import partial
 
 from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
 from advorch.kit.evaluation.statistics import Proportion, proportion
+from advorch_builtins.evaluations.robustness_card import COLUMNS, LOOK, TITLE
 from advorch_builtins.evaluations.sanity.attempts import ATTEMPTS
 from advorch_builtins.evaluations.sanity.check import Check, Evidence, Result, Verdict
 from advorch_builtins.evaluations.sanity.figure import grid
@@ -82,7 +83,7 @@ def findings(cards: Sequence[Card]) -> Findings:
     """The card first, what failed in words, every check in a table."""
     return Findings(
         metrics=_metrics(cards),
-        tables={"Robustness card": _summary(cards), "Checks": _checks(cards)},
+        tables={TITLE: _summary(cards), "Checks": _checks(cards)},
         figures={"Checks by model": partial(grid, [(card.label, card.results) for card in cards])},
         notes=[note for card in cards for note in _notes(card)],
     )
@@ -107,10 +108,6 @@ def _of(card: Card) -> dict[str, float]:
 
 
 def _summary(cards: Sequence[Card]) -> Table:
-    columns = (
-        "model", "clean", "clean low", "clean high", "own attacks", "own low", "own high", "probes", "probes low",
-        "probes high", "passed", "failed", "not applicable", "verdict",
-    )  # fmt: skip
     rows = tuple(
         (card.label, *_bounded(card.clean), *_bounded(card.reported), *_bounded(card.probed),
          *(card.count(verdict) for verdict in Verdict), card.masking())
@@ -122,10 +119,7 @@ def _summary(cards: Sequence[Card]) -> Table:
         f"Accuracies: of all samples, of those that the run's own attacks tried, and of the first "
         f"{cards[0].evidence.probes if cards else 0} under all probes of the checks together ({ball})."
     )
-    bounds = (("clean", "clean low", "clean high"), ("own attacks", "own low", "own high"),
-              ("probes", "probes low", "probes high"))  # fmt: skip
-    look = Look(shares=frozenset(name for names in bounds for name in names), intervals=bounds)
-    return Table(columns, rows, caption, look)
+    return Table(COLUMNS, rows, caption, LOOK)
 
 
 def _bounded(accuracy: Proportion | None) -> tuple[Value, ...]:
@@ -143,7 +137,7 @@ def _checks(cards: Sequence[Card]) -> Table:
         for check, result in [card.results[number]]
     )
     caption = "S2, S4, S5, S7, S8, S10, S16 and S17 vote on masked gradients."
-    return Table(("check", "question", "model", "verdict", "why", "what to do"), rows, caption)
+    return Table(("check", "question", "model", "verdict", "why", "what to do"), rows, caption, Look(folded=True))
 
 
 def _remedy(check: Check, result: Result) -> str | None:

@@ -77,13 +77,13 @@ class Evidence:
         """Whom an attempt fooled, of the samples that were right before."""
         return self.flags(attempt)
 
+    def fell(self, *attempts: str) -> Tensor:
+        """Over all samples, whom at least one of some attempts fooled; those that were not made count for nobody."""
+        return torch.stack([self.rows[name] > 0.5 for name in attempts]).any(0)
+
     def fooled_by_any(self, *attempts: str) -> Tensor:
-        """Whom at least one of some attempts fooled; those that were not made count for nobody."""
-        right = self.rows["right"] > 0.5
-        found = torch.zeros_like(right)
-        for name in attempts:
-            found |= self.rows[name] > 0.5
-        return found[right]
+        """The same of the samples that were right before."""
+        return self.fell(*attempts)[self.rows["right"] > 0.5]
 
     def few(self, count: int, total: int) -> bool:
         """Whether so many of so many can be chance."""

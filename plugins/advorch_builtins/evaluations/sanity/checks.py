@@ -2,11 +2,20 @@
 
 from collections.abc import Collection, Sequence
 
-from advorch_builtins.evaluations.sanity import bookkeeping, budget, gradients, outputs, randomness, sets, strength
+from advorch_builtins.evaluations.sanity import (
+    bookkeeping,
+    budget,
+    disclosure,
+    gradients,
+    outputs,
+    randomness,
+    sets,
+    strength,
+)
 from advorch_builtins.evaluations.sanity.attempts import columns_of
 from advorch_builtins.evaluations.sanity.check import Check
 
-_THEMES = (budget, strength, gradients, outputs, randomness, bookkeeping, sets)
+_THEMES = (budget, strength, gradients, outputs, randomness, bookkeeping, sets, disclosure)
 
 
 def every_check() -> list[Check]:

@@ -1,19 +1,16 @@
-"""S18 to S22, S24, S25, S30: what the run's own attacks handed in, looked at again."""
+"""S18 to S22: what the run's own attacks handed in, looked at again."""
 
 import torch
 from torch import Tensor, nn
 
-from advorch.api import Access, Box
+from advorch.api import Box
 from advorch.kit.attack.rows import per_sample
 from advorch.kit.attack.run import judged_logits
 from advorch.kit.box import ends_of
 from advorch.kit.data import Data
 from advorch.kit.evaluation.subject import Subject, SubjectSet, align
 from advorch_builtins.evaluations.sanity.check import Check, Evidence, Result, absent, failed, judged, passed, share
-from advorch_builtins.evaluations.sanity.gradients import INSIDE, inside
-from advorch_builtins.evaluations.sanity.inside import HARD
-from advorch_builtins.evaluations.sanity.randomness import averages
-from advorch_builtins.evaluations.verdicts import Duel, worst_of
+from advorch_builtins.evaluations.verdicts import Duel
 
 COLUMNS = ("on the way", "alone", "turned round", "rounded", "lead")
 _POINTS = 8
@@ -21,7 +18,6 @@ _LEVELS = 255
 _CLOSE = 1e-3  # lead over the next logit, of the logits' size: rounding may turn it
 _FLIPS = 0.01
 _WEAK = 0.1
-_RANDOM, _BLIND = "randomness", "without gradients"
 
 
 def examine(module: nn.Module, subject: Subject, batch: Data, item: SubjectSet) -> dict[str, Tensor]:
@@ -75,10 +71,6 @@ def _of(evidence: Evidence, duel: Duel, name: str) -> Tensor:
     return evidence.rows[f"set {number} {name}"]
 
 
-def _own(evidence: Evidence) -> tuple[Duel, ...]:
-    return evidence.standing.own
-
-
 NONE = "no attack of this model was connected"
 
 
@@ -88,20 +80,21 @@ def _looked_at(evidence: Evidence, duel: Duel) -> Tensor:
 
 
 def _silent(evidence: Evidence) -> Result:
-    if not _own(evidence):
-        return absent(NONE)
+    own = [duel for duel in evidence.standing.own if not duel.set.samples.settings.get("targeted")]
+    if not own:
+        return absent("no untargeted attack of this model was connected")
     worst, told = 0, []
-    for duel in _own(evidence):
+    for duel in own:
         looked = _looked_at(evidence, duel)
         stood = looked & duel.withstood & duel.inside
         passed_by = int((stood & (_of(evidence, duel, "on the way") > 0.5)).sum())
-        unsaid = int((looked & ~duel.withstood & ~_claimed(duel) & duel.inside).sum())
+        unsaid = int((looked & ~duel.withstood & ~claimed(duel) & duel.inside).sum())
         worst = max(worst, passed_by + unsaid)
         told.append(f"{duel.set.label} went past {share(passed_by, int(stood.sum()))} that fool, kept back {unsaid}")
     return judged(evidence.few(worst, evidence.probes), "; ".join(told))
 
 
-def _claimed(duel: Duel) -> Tensor:
+def claimed(duel: Duel) -> Tensor:
     """What the set says of its successes, over all samples."""
     claims = torch.zeros_like(duel.covered)
     claims[duel.covered] = duel.recorded(duel.set.samples.success).bool()
@@ -114,7 +107,7 @@ def _transferred(evidence: Evidence) -> Result:
         return absent("no set of another model was connected")
     told, weak = [], []
     for duel in foreign:
-        fell = duel.covered & evidence.standing.correct & _claimed(duel)
+        fell = duel.covered & evidence.standing.correct & claimed(duel)
         also = int((fell & ~duel.withstood).sum())
         told.append(
             f"of {int(fell.sum())} samples with which {duel.set.label} fools its own model {also} fool this one"
@@ -126,23 +119,23 @@ def _transferred(evidence: Evidence) -> Result:
 
 
 def _constraints(evidence: Evidence) -> Result:
-    if not _own(evidence):
+    if not evidence.standing.own:
         return absent(NONE)
-    outside, strange = sum(duel.outside for duel in _own(evidence)), 0
-    for duel in _own(evidence):
+    outside, strange = sum(duel.outside for duel in evidence.standing.own), 0
+    for duel in evidence.standing.own:
         samples, data = duel.set.samples, evidence.subject.data
         strange += int((samples.y[duel.position[duel.covered]] != data.y[duel.covered]).sum())
         strange += 0 if samples.adversarial.dtype == data.x.dtype else len(samples)
-    total = sum(int(duel.covered.sum()) for duel in _own(evidence))
+    total = sum(int(duel.covered.sum()) for duel in evidence.standing.own)
     why = f"{share(outside, total)} lie outside of ball or box, {strange} have another label or type than the data"
     return judged(not outside and not strange, why)
 
 
 def _stable(evidence: Evidence) -> Result:
-    if not _own(evidence):
+    if not evidence.standing.own:
         return absent(NONE)
     flips, close, total = 0, 0, 0
-    for duel in _own(evidence):
+    for duel in evidence.standing.own:
         looked = _looked_at(evidence, duel)
         alone, turned = (_of(evidence, duel, name)[looked] for name in ("alone", "turned round"))
         here = duel.predicted[looked].double()
@@ -154,12 +147,12 @@ def _stable(evidence: Evidence) -> Result:
 
 
 def _eight_bits(evidence: Evidence) -> Result:
-    if not _own(evidence):
+    if not evidence.standing.own:
         return absent(NONE)
     if evidence.subject.data.box is None:
         return absent("the data has no box, so that there are no levels")
     told, worst = [], 0.0
-    for duel in _own(evidence):
+    for duel in evidence.standing.own:
         looked = _looked_at(evidence, duel)
         y = evidence.standing.y[looked].double()
         fooled = duel.predicted[looked].double() != y
@@ -169,67 +162,6 @@ def _eight_bits(evidence: Evidence) -> Result:
         worst = max(worst, lost)
         told.append(f"{duel.set.label}: {count} fool as numbers, {stay} of them as pictures")
     return judged(worst <= evidence.params.tolerance, "; ".join(told))
-
-
-def _per_sample(evidence: Evidence) -> Result:
-    own = _own(evidence)
-    if len(own) < 2:
-        return absent("there is one attack at most, so that there is nothing to join")
-    worst = worst_of(own)
-    covered = max(int(duel.covered.sum()) for duel in own)
-    if worst is None or worst.accuracy.total < covered:
-        joined = 0 if worst is None else worst.accuracy.total
-        return failed(f"all {len(own)} attacks tried {joined} samples together, and one of them {covered}")
-    best = min(duel.accuracy.value for duel in own)
-    return passed(
-        f"worst case over {len(own)} attacks sample by sample {worst.accuracy.value:.1%}, best attack {best:.1%}"
-    )
-
-
-def _wrong_ones(evidence: Evidence) -> Result:
-    if not _own(evidence):
-        return absent(NONE)
-    counted, moved, total = 0, 0, 0
-    for duel in _own(evidence):
-        wrong = duel.covered & ~evidence.standing.correct
-        total += int(wrong.sum())
-        counted += int((wrong & _claimed(duel)).sum())
-        moved += int((wrong & (duel.distance > 0)).sum())
-    if not total:
-        return absent("no sample is wrong from the start")
-    why = f"of {total} that are wrong from the start {counted} count as successes, {moved} were moved"
-    return judged(not counted and not moved, why)
-
-
-def _adaptive(evidence: Evidence) -> Result:
-    """A defence that changes what an attack has to do, and whether any attack did it."""
-    unusual = _unusual(evidence)
-    if not unusual:
-        return passed("nothing in the forward pass asks for an attack of its own")
-    if not _own(evidence):
-        return failed(f"not adaptive: {', '.join(unusual)}, and {NONE}")
-    means = {duel.set.label: _means(duel) for duel in _own(evidence)}
-    blind = any(mean == _BLIND for mean in means.values())
-    hidden = any(name != _RANDOM for name in unusual) and not evidence.says("stands in")
-    drawing = _RANDOM in unusual and not any(means.values())
-    if not blind and (hidden or drawing):
-        return failed(f"not adaptive: {', '.join(unusual)}, and no attack that was run is made for it")
-    answers = [f"{label} ({mean})" for label, mean in means.items() if mean] or ["a gradient that goes past it"]
-    return passed(f"{', '.join(unusual)}; answered by {', '.join(answers)}")
-
-
-def _unusual(evidence: Evidence) -> list[str]:
-    found = [name for name in HARD if evidence.says(f"has {name}")]
-    found += [_RANDOM] if evidence.says("draws") else []
-    return found + (["optimisation inside"] if evidence.says("differentiates") else [])
-
-
-def _means(duel: Duel) -> str:
-    """How an attack answers a defence, as far as its settings tell."""
-    if averages(duel.set.samples.settings):
-        return f"mean of {duel.set.samples.settings['draws']} gradients"
-    access = duel.set.samples.access
-    return _BLIND if access is not None and access is not Access.GRADIENTS else ""
 
 
 CHECKS = (
@@ -262,25 +194,5 @@ CHECKS = (
         asks="Do adversarials survive as pictures?",
         judge=_eight_bits,
         remedy="Attack on the levels themselves (levels: 255), or say that the inputs are real numbers.",
-    ),
-    Check(
-        id="S24",
-        asks="Is the worst case taken sample by sample?",
-        judge=_per_sample,
-        remedy="Attack the same samples with every attack; the minimum of means is too high.",
-    ),
-    Check(
-        id="S25",
-        asks="Are wrong samples left alone?",
-        judge=_wrong_ones,
-        remedy="Count what is wrong from the start as wrong, and attack the rest.",
-    ),
-    Check(
-        id="S30",
-        asks="Was the attack made for this defence?",
-        judge=_adaptive,
-        remedy="Answer every part of the defence: EOT for randomness, BPDA for what has no derivative, and say so.",
-        columns=("draws", *INSIDE),
-        measure=lambda probe: {"draws": probe.constant(probe.random), **inside(probe)},
     ),
 )
