@@ -200,7 +200,7 @@ class Perturbation(StageComponent[P, PerturbationFn[P]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(StageComponent[P, ObjectiveFn[P]]):
-    """The loss of a training step; the trainer core brings everything else."""
+    """The loss of a training step; the trainer core brings everything else. A `teacher` is a model that it may ask."""
 
     family: ClassVar[str] = "objective"
     host: ClassVar[str] = "advorch.hosts.training"
@@ -208,6 +208,7 @@ class Objective(StageComponent[P, ObjectiveFn[P]]):
     shape: ClassVar[Shape] = Shape.FIT
 
     stage: Kind = Kind.TRAIN
+    teacher: bool = False
     metrics: frozenset[str] = frozenset({"loss", "accuracy", "clean_accuracy", "robust_accuracy", "epochs"})
     time: str = "epoch"
 
@@ -216,8 +217,9 @@ class Objective(StageComponent[P, ObjectiveFn[P]]):
         return self.stage.value
 
     def inputs(self) -> Mapping[str, Port]:
-        warm = Port(ArtifactType.MODEL, optional=True)
-        return {"data": _DATA, "validation": _OPTIONAL_DATA, "unlabelled": _OPTIONAL_DATA, "model": warm}
+        model = Port(ArtifactType.MODEL, optional=True)
+        others = {"teacher": model} if self.teacher else {}
+        return {"data": _DATA, "validation": _OPTIONAL_DATA, "unlabelled": _OPTIONAL_DATA, "model": model, **others}
 
     def outputs(self) -> Mapping[str, Port]:
         return {"model": _MODEL}

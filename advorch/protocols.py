@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from advorch.kit.data import Data
     from advorch.kit.evaluation.findings import Findings
     from advorch.kit.evaluation.subject import Subject
-    from advorch.kit.perturbation.fitting import Fitting, FitTask
+    from advorch.kit.perturbation.fitting import FitTask, Fitting
     from advorch.kit.training.step import Step
     from advorch.seeds import Seeds
 

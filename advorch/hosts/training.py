@@ -11,7 +11,7 @@ from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.victim import Finish
 from advorch.kit.codecs import ModelRecord, read_model, read_record, write_model
 from advorch.kit.data import Data
-from advorch.kit.inputs import build_model, describe_model, open_data, rebuild
+from advorch.kit.inputs import build_model, describe_model, open_data, open_model, rebuild
 from advorch.kit.training.attacks import NamedAttacks
 from advorch.kit.training.fit import fit
 from advorch.kit.training.precision import cast
@@ -40,6 +40,7 @@ def run(context: StageContext, component: AnyStageComponent, settings: Any) -> O
         seeds=context.seeds,
         attacks=attacks,
         unlabelled=open_port(context, "unlabelled", data.signature),
+        teacher=open_teacher(context, data.signature),
     )
     trainer = Trainer(recipe, Place(context.device, Ranks(context.rank, context.world_size)))
     selection = Selection(keep=settings.keep, patience=settings.patience)
@@ -105,6 +106,16 @@ def open_port(context: StageContext, port: str, like: Signature | None = None) -
     if like:
         check_same(f"the data at port '{port}'", data.signature, like)
     return data
+
+
+def open_teacher(context: StageContext, like: Signature) -> nn.Module | None:
+    """The model at the port of that name, made for the same data."""
+    connected = context.inputs.get("teacher", ())
+    if not connected:
+        return None
+    teacher = open_model(context, connected[0])
+    check_same("the teacher", teacher.signature, like)
+    return teacher.module
 
 
 def check_same(what: str, found: Signature, wanted: Signature) -> None:

@@ -1,13 +1,10 @@
 """A model whose search in bfloat16 costs what it should: weights cast once, images with their channels last."""
 
-import copy
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-
-from advorch.kit.attack.victim import Victim
 
 _WEIGHED: Final = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -35,13 +32,6 @@ class Light(nn.Module):
             return own
         light: Tensor = functional_call(self.module, self._weights, (x,), tie_weights=False)
         return light
-
-
-def lightened(victim: Victim) -> Victim:
-    """The same victim, faster under autocast to bfloat16; what is asked of it is counted there."""
-    other = copy.copy(victim)
-    other.module = Light(victim.module)
-    return other
 
 
 def _cast(weight: Tensor) -> Tensor:

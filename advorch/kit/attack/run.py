@@ -21,6 +21,7 @@ from advorch.protocols import AttackFn
 from advorch.threat import Budget
 
 _ONE_EPSILON: Final = Campaign()
+_EVERYBODY: Final = 0  # the seed of what belongs to a sample alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def run_attack(  # noqa: PLR0913 - an attack's own arguments, and how it is carr
     with untouched(victim.module, seed=rng.fork("module").seed), ExitStack() as layout:
         logits = in_best_layout(victim.module, lambda: victim.first_look(x), layout)
         clean = logits.argmax(1)
-        target = draw_targets(rng, y, logits.shape[1]) if victim.targeted else y
+        target = fixed_targets(rng.ids, y, logits.shape[1]) if victim.targeted else y
         attempts = Attempts(perturb=perturb, victim=victim, x=x, goal=target, params=params, rng=rng, campaign=campaign)
         score = attempts.run(clean.eq(y).nonzero().squeeze(1), clean)
     distance, usage = ball.distance(score.z), victim.usage(len(x))
@@ -87,6 +88,11 @@ def run_attack(  # noqa: PLR0913 - an attack's own arguments, and how it is carr
         forwards=usage.forwards,
         backwards=usage.backwards,
     )
+
+
+def fixed_targets(ids: Tensor, y: Tensor, classes: int) -> Tensor:
+    """The wrong class that belongs to a sample, whatever attacks it, so that attacks are compared on equal targets."""
+    return draw_targets(Draws(_EVERYBODY, ids), y, classes)
 
 
 def draw_targets(rng: Draws, y: Tensor, classes: int) -> Tensor:
@@ -117,4 +123,4 @@ def _legal_ball(victim: Victim, x: Tensor) -> ThreatSet:
     return ball
 
 
-__all__ = ["AttackResult", "Campaign", "draw_targets", "judged_logits", "run_attack", "verify"]
+__all__ = ["AttackResult", "Campaign", "draw_targets", "fixed_targets", "judged_logits", "run_attack", "verify"]

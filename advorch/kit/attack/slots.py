@@ -15,7 +15,7 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.recipe import Recipe, Walk, exact_slope, where_it_stands
 from advorch.kit.attack.victim import Slope, Victim
 
-_PARTS = 4  # of a batch are free before others are let in: smaller groups would cost more than free rows do
+_PARTS = 2  # of a batch: with one of them free others are let in; smaller groups cost more than they fill
 
 
 class Slots:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.errors import access_denied, unusable_model
 from advorch.kit.attack.first_look import Around, FirstLook
+from advorch.kit.attack.light import Light
 from advorch.kit.attack.objectives import Objective, cross_entropy
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.threat import Access, Box, Budget, Norm

@@ -12,7 +12,7 @@ from advorch.components import Attack
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.checks import check_access, check_threat
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.run import draw_targets, verify
+from advorch.kit.attack.run import fixed_targets, verify
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Finish, Victim
 from advorch.kit.data import Data
@@ -55,7 +55,7 @@ class Attacker:
         """What it is told of each sample: the label, or the class to aim at, drawn unless it is given."""
         if not self.targeted:
             return batch.y
-        drawn = draw_targets(self._draws(batch.ids), batch.y, len(batch.classes))
+        drawn = fixed_targets(batch.ids, batch.y, len(batch.classes))
         return drawn if target is None else torch.where(batch.y == target, drawn, target)
 
     def perturb(

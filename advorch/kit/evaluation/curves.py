@@ -32,11 +32,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """What an axis is called, and how it is divided; shares are written in per cent."""
+    """What an axis is called, and how it is divided; shares are written in per cent, counts in whole numbers."""
 
     label: str
     scale: Literal["linear", "log", "symlog"] = "linear"
     share: bool = False
+    count: bool = False
 
 
 Panel = Mapping[str, Curve]
@@ -80,6 +81,10 @@ def scaled(axes: "Axes", x: Axis, y: Axis) -> None:
         axes.set_xscale(x.scale)
     if y.scale != "linear":
         axes.set_yscale(y.scale)
+    if x.count:
+        from matplotlib.ticker import MaxNLocator
+
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if y.share:
         axes.set_ylim(-0.02, 1.02)
         axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "20%", "40%", "60%", "80%", "100%"])

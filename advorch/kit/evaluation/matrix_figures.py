@@ -72,11 +72,11 @@ def _fill(axes: "Axes", matrix: Matrix) -> None:
     """A figure in every cell, and the frames."""
     from matplotlib.patches import Rectangle
 
-    half = 0.5
+    dark = 0.55
     for row, line in enumerate(matrix.values):
         for column, value in enumerate(line):
             if value is not None:
-                colour = "white" if value > half else _SOFT
+                colour = "white" if value > dark else "#303030"
                 axes.text(column, row, f"{100 * value:.0f}%", ha="center", va="center", fontsize=_FONT, color=colour)
     for row, column in matrix.marked:
         axes.add_patch(Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False, edgecolor=_MARK, linewidth=1.6))

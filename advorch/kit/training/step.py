@@ -33,6 +33,7 @@ class Attacks(Protocol):
 class Step:
     """One rank's part of one batch, and what a loss may need besides.
 
+    A `teacher` is another model, in evaluation mode and without gradients of its own.
     `model` is the bare module, called inside the one forward pass that DistributedDataParallel sees: a loss may call
     it as often as it likes. A loss returns the mean over its samples.
     """
@@ -47,6 +48,7 @@ class Step:
     progress: float
     seeds: Seeds
     attacks: Attacks
+    teacher: nn.Module | None = None
     weight: float = 1.0
     box: Box | None = None
     logged: dict[str, Tensor | float] = field(default_factory=dict)

@@ -45,6 +45,7 @@ class Recipe:
     seeds: Seeds
     attacks: Attacks = no_attacks
     unlabelled: Data | None = None
+    teacher: nn.Module | None = None
 
 
 class LossModule(nn.Module):
@@ -82,6 +83,7 @@ class Trainer:
         self.model = recipe.model.to(self.place.device, weights_dtype(self.settings.precision))
         self.optimizer = make_optimizer(self.settings, self.model.parameters())
         self._attacks = recipe.attacks
+        self._teacher = _standing_by(recipe.teacher, self.place.device, self.settings.precision)
         self._data = self._settle(recipe.data)
         self._unlabelled = self._endless(recipe.unlabelled) if recipe.unlabelled else None
         self._augment = augmentation(self.settings.augment, recipe.data.signature)
@@ -130,6 +132,7 @@ class Trainer:
             progress=index / (self._steps * self.settings.epochs),
             seeds=self.seeds,
             attacks=self._attacks,
+            teacher=self._teacher,
             weight=share.weight,
             box=self._data.box,
         )
@@ -148,6 +151,13 @@ class Trainer:
     def _wrap(self, objective: Objective) -> nn.Module:
         module = LossModule(self.model, objective, self.settings.precision, self.place.device)
         return module if self.place.ranks.size == 1 else distributed(module)
+
+
+def _standing_by(teacher: nn.Module | None, device: str, precision: Precision) -> nn.Module | None:
+    """A model that is asked and not trained."""
+    if teacher is None:
+        return None
+    return teacher.to(device, weights_dtype(precision)).eval().requires_grad_(False)
 
 
 def distributed(module: nn.Module) -> DistributedDataParallel:

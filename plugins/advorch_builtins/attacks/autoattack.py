@@ -20,7 +20,6 @@ from torch import Tensor
 from advorch.api import Norm
 from advorch.kit.attack.chain import Link, chain
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.light import lightened
 from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks import apgd, fab, fab_t, square
 from advorch_builtins.attacks.catalog_apgd import ApgdParams, ApgdTargetedParams
@@ -41,7 +40,7 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: AutoAttackParams, rng:
 
 def prepared(victim: Victim, params: AutoAttackParams) -> Victim:
     """The victim as the search in some precision likes it best."""
-    return lightened(victim) if params.precision == "bf16" else victim
+    return victim.lightened() if params.precision == "bf16" else victim
 
 
 def links(norm: Norm, params: AutoAttackParams) -> Sequence[Link]:

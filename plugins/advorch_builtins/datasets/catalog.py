@@ -69,7 +69,7 @@ class ImagesParams(FolderParams):
 
 
 class SignsParams(FolderParams):
-    """Traffic signs: one folder a class, PPM images named TRACK_FRAME."""
+    """Traffic signs: one folder a class, PPM images named TRACK_FRAME; `root` may be a tar file of them."""
 
     size: Size = 32
 

@@ -1,7 +1,7 @@
 """German traffic signs (Stallkamp, Schlipsing, Salmen and Igel 2011), from the training images."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +13,10 @@ from advorch.api import expand
 from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import SignsParams
 from advorch_builtins.datasets.listing import signs_root
-from advorch_builtins.datasets.netpbm import read_mended
+from advorch_builtins.datasets.netpbm import mended
 from advorch_builtins.datasets.pictures import read_picture
 from advorch_builtins.datasets.reading import Bytes, check_split, image_data, malformed, missing
+from advorch_builtins.datasets.signs_archive import read_archive
 
 _CLASSES = (
     "speed limit 20", "speed limit 30", "speed limit 50", "speed limit 60", "speed limit 70", "speed limit 80",
@@ -41,18 +42,41 @@ class Sign(NamedTuple):
 
 def load(params: SignsParams, split: str) -> Data:
     """One split; ids count the images of both splits in the order of class, track and frame."""
-    signs = list(find_signs(signs_root(expand(params.root))))
+    root = expand(params.root)
+    packed = read_archive(root) if root.is_file() else {}
+    signs = list(signs_among(packed, root) if packed else find_signs(signs_root(root)))
     tracks = held_out_tracks(signs)
     wanted = check_split(split) == "test"
     ids = [index for index, sign in enumerate(signs) if ((sign.label, sign.track) in tracks) == wanted]
-    images = [_pixels(signs[index].path, params.size) for index in ids]
+    images = [_pixels(signs[index].path, packed, params.size) for index in ids]
     pixels = np.array(images, np.uint8).reshape(-1, 3, params.size, params.size)
     labels = np.array([signs[index].label for index in ids], np.uint8)
     return replace(image_data(pixels, labels, _CLASSES), ids=torch.tensor(ids))
 
 
-def _pixels(path: Path, size: int) -> Bytes:
-    return read_picture(path, size, "RGB", read_mended(path)).transpose(2, 0, 1)
+def _pixels(path: Path, packed: Mapping[Path, bytes], size: int) -> Bytes:
+    content = packed[path] if packed else path.read_bytes()
+    return read_picture(path, size, "RGB", mended(content)).transpose(2, 0, 1)
+
+
+def signs_among(places: Iterable[Path], archive: Path) -> Iterator[Sign]:
+    """The images of an archive in the order that they have when it is unpacked."""
+    for place in sorted(places, key=lambda place: (int(place.parent.name), place.name)):
+        check_class(archive, label := int(place.parent.name))
+        check_track(archive, place.name)
+        yield Sign(place, label, place.name.split("_")[0])
+
+
+def check_class(where: Path, label: int) -> None:
+    """Whether there is such a sign."""
+    if label >= len(_CLASSES):
+        raise malformed(where, f"class {label} is not below {len(_CLASSES)}")
+
+
+def check_track(where: Path, name: str) -> None:
+    """Whether the name says which physical sign an image shows."""
+    if "_" not in name:
+        raise malformed(where, f"{name} is not named TRACK_FRAME.ppm, so its track is unknown")
 
 
 def find_signs(root: Path) -> Iterator[Sign]:
@@ -61,8 +85,7 @@ def find_signs(root: Path) -> Iterator[Sign]:
     if not folders:
         raise missing(root / "00000", _WHERE)
     for folder in sorted(folders, key=lambda path: int(path.name)):
-        if (label := int(folder.name)) >= len(_CLASSES):
-            raise malformed(folder, f"class {label} is not below {len(_CLASSES)}")
+        check_class(folder, label := int(folder.name))
         for name in listed(folder, label):
             yield Sign(folder / name, label, name.split("_")[0])
 

@@ -75,4 +75,3 @@ def _belongs(place: PurePosixPath, split: str, share: float) -> bool:
         return False
     above = place.parent.parent.name
     return above == split if above in _SPLITS else in_split(Path(place), share, split)
-

@@ -54,7 +54,9 @@ def cifar100_files(root: Path) -> Sequence[Path]:
 
 
 def signs_files(root: Path) -> Sequence[Path]:
-    """Every image and every table; the folder itself where there is none, which is then missed by name."""
+    """Every image and every table, or the archive; the folder itself, to be missed by name, where there is none."""
+    if root.is_file():
+        return [root]
     folder = signs_root(root)
     return sorted([*folder.glob("*/*.ppm"), *folder.glob("*/GT-*.csv")]) or [folder / "00000"]
 

@@ -5,17 +5,15 @@ Such a file still opens, and shows its colours in another order. It can be undon
 
 import io
 import re
-from pathlib import Path
 from typing import IO
 
 _HEADER = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*(?P<width>\d+)\s+(?P<height>\d+)\s+255\s")
 
 
-def read_mended(path: Path) -> IO[bytes]:
-    """The file's bytes, as they were before."""
-    found = path.read_bytes()
-    mended = found.replace(b"\r\n", b"\n")
-    return io.BytesIO(mended if is_whole(mended) and not is_whole(found) else found)
+def mended(content: bytes) -> IO[bytes]:
+    """A file's bytes as they were before."""
+    undone = content.replace(b"\r\n", b"\n")
+    return io.BytesIO(undone if is_whole(undone) and not is_whole(content) else content)
 
 
 def is_whole(content: bytes) -> bool:

@@ -2,9 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from advorch.api import AnyComponent, AttackRef, Components, Kind, Objective, ObjectiveFn, Params, Share, hookimpl
+from advorch.api import (
+    AnyComponent,
+    AttackRef,
+    Components,
+    Kind,
+    Objective,
+    ObjectiveFn,
+    Params,
+    Positive,
+    Share,
+    hookimpl,
+)
 
 
 class AdversarialParams(Params):
@@ -35,8 +46,34 @@ ADVERSARIAL = Objective(
 )
 
 
+class DistillationParams(Params):
+    """Papernot et al. 2016. Gradients are smaller by the temperature: plain SGD wants a rate that is larger by it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"temperature": 2.0}]})
+
+    temperature: Annotated[
+        Positive, Field(description="divides the logits of pupil and teacher in training, and not afterwards")
+    ] = 100.0
+
+
+def _distillation() -> ObjectiveFn[DistillationParams]:
+    from advorch_builtins.defenses.distillation import loss
+
+    return loss
+
+
+DISTILLATION = Objective(
+    name="distillation",
+    summary="defensive distillation, broken by Carlini and Wagner: a teacher's probabilities at a high temperature",
+    params=DistillationParams,
+    load=_distillation,
+    stage=Kind.DEFEND,
+    teacher=True,
+)
+
+
 @hookimpl
 def advorch_components() -> Components:
     """Every defence that comes with advorch."""
-    every: tuple[AnyComponent, ...] = (ADVERSARIAL,)
+    every: tuple[AnyComponent, ...] = (ADVERSARIAL, DISTILLATION)
     return every

@@ -53,13 +53,7 @@ class Line:
     @property
     def reached(self) -> Tensor:
         """Samples on which the goal was reached within epsilon."""
-        fooled = self.duel.predicted != self._label
-        target = self.duel.set.samples.target
-        if target is not None:
-            aim = torch.full_like(self.duel.predicted, -1)
-            aim[self.duel.covered] = self.duel.recorded(target)
-            fooled = self.duel.predicted == aim
-        return self.attacked & self.duel.inside & fooled
+        return self._hit & self.duel.inside
 
     @property
     def accuracy(self) -> Proportion:
@@ -74,8 +68,7 @@ class Line:
     @property
     def distance(self) -> float | None:
         """The mean over what fools; with a minimal budget at any distance, as such attacks are compared."""
-        free = self.duel.set.samples.budget is Budget.MINIMAL
-        found = self.attacked & (self.duel.predicted != self._label) if free else self.reached
+        found = self._hit if self.duel.set.samples.budget is Budget.MINIMAL else self.reached
         return float(self.duel.distance[found].mean()) if found.any() else None
 
     @property
@@ -85,10 +78,12 @@ class Line:
         return float(asked.double().mean()) if len(asked) else None
 
     @property
-    def _label(self) -> Tensor:
-        y = torch.full_like(self.duel.predicted, -1)
-        y[self.duel.covered] = self.duel.recorded(self.duel.set.samples.y)
-        return y
+    def _hit(self) -> Tensor:
+        """Samples on which the goal was reached at any distance."""
+        samples, predicted = self.duel.set.samples, self.duel.predicted
+        aim = torch.full_like(predicted, -1)
+        aim[self.duel.covered] = self.duel.recorded(samples.y if samples.target is None else samples.target)
+        return self.attacked & (predicted.ne(aim) if samples.target is None else predicted.eq(aim))
 
 
 class AttackTable:

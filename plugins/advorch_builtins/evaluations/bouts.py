@@ -42,14 +42,17 @@ class Bout:
         return proportion(self.found[self.tried])
 
     def mean(self, values: Tensor) -> float | None:
-        """Over those that were found and are finite."""
-        known = values[self.found & values.isfinite()]
+        """Of lengths, over those that were found; a pose or a patch has no length."""
+        known = self._known(values)
         return float(known.mean()) if len(known) else None
 
     def median(self, values: Tensor) -> float | None:
         """The same in the middle."""
-        known = values[self.found & values.isfinite()]
+        known = self._known(values)
         return float(known.quantile(0.5)) if len(known) else None
+
+    def _known(self, values: Tensor) -> Tensor:
+        return values[:0] if self.norm is Norm.UNBOUNDED else values[self.found & values.isfinite()]
 
     def queries(self) -> float | None:
         """Forward passes, of those that were attacked."""

@@ -27,18 +27,18 @@ def figures(paths: Sequence[Path], samples: int) -> dict[str, Callable[[], bytes
 def _losses(paths: Sequence[Path]) -> bytes:
     scale = "log" if all(float(path.loss.min()) > 0 for path in paths) else "linear"
     axis = Axis(label="mean loss of the label", scale="log" if scale == "log" else "linear")
-    return curves(_panels(paths, lambda path: path.loss), Axis(label="step"), axis)
+    return curves(_panels(paths, lambda path: path.loss), Axis(label="step", count=True), axis)
 
 
 def _differences(paths: Sequence[Path]) -> bytes:
     aimed = [path for path in paths if path.goal is not None]
     panels = _panels(aimed, lambda path: path.loss - (path.loss if path.goal is None else path.goal))
-    return curves(panels, Axis(label="step"), Axis(label="L(label) - L(target)"))
+    return curves(panels, Axis(label="step", count=True), Axis(label="L(label) - L(target)"))
 
 
 def _accuracies(paths: Sequence[Path]) -> bytes:
     panels = _panels(paths, lambda path: path.robust)
-    return curves(panels, Axis(label="step"), Axis(label="right at every step so far", share=True))
+    return curves(panels, Axis(label="step", count=True), Axis(label="right at every step so far", share=True))
 
 
 def _panels(paths: Sequence[Path], value: Callable[[Path], Tensor]) -> dict[str, Panel]:

@@ -119,7 +119,7 @@ def _compare(
 def _table(labels: list[str], means: Mapping[str, list[float]], alphas: tuple[float, ...]) -> Table:
     rows: tuple[tuple[Value, ...], ...] = tuple(
         (
-            label, alpha, *(means[f"step {name}/{place}"][index] for name in _MEASURED),
+            label, f"{alpha:g}", *(means[f"step {name}/{place}"][index] for name in _MEASURED),
             means[f"step wrong/{place}"][index], means[f"wrong/{place}"][0],
             means[f"step loss/{place}"][index], means[f"loss/{place}"][0],
         )

@@ -1,11 +1,9 @@
-"""Two defences that hide the gradient and leave the adversarials where they are.
+"""Rounded inputs: the staircase of which thermometer coding is a form (Buckman et al., ICLR 2018).
 
-Rounded inputs (Buckman et al., ICLR 2018, broken by Athalye et al., ICML 2018) have no gradient. A temperature of
-training (Papernot et al., S&P 2016, broken by Carlini and Wagner, S&P 2017) makes logits so large that the softmax, and
-with it the usual cross-entropy, is flat in float32.
+The gradient is zero wherever there is one, and the adversarials are where they were: broken by a smooth stand-in on the
+way back, or by anything that asks for no gradient (Athalye, Carlini and Wagner, ICML 2018).
 """
 
-import torch
 from torch import Tensor, nn
 
 from advorch.api import ErrorClass, Signature, StageFailed
@@ -20,7 +18,7 @@ class Rounded(nn.Module):
     def __init__(self, signature: Signature, levels: int) -> None:
         super().__init__()
         if signature.box is None:
-            hint = "leave out `levels`, or give the data a box"
+            hint = "give the data a box, or use `mlp`"
             raise StageFailed(
                 "levels divide the box of the data, and it has none", error_class=ErrorClass.USER, hint=hint
             )
@@ -31,19 +29,7 @@ class Rounded(nn.Module):
         return ((x - low) / (high - low) * self._levels).round() / self._levels * (high - low) + low
 
 
-class Cooled(nn.Module):
-    """Logits over a temperature, in training alone."""
-
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        self._temperature = temperature
-
-    def forward(self, logits: Tensor) -> Tensor:
-        return torch.div(logits, self._temperature) if self.training else logits
-
-
 def build(params: MaskedMlpParams, signature: Signature) -> nn.Module:
-    """The network, with what is asked for before and behind it."""
+    """The network behind its stairs."""
     net = fully_connected(signature, params.hidden, params.activation, params.dropout)
-    before = nn.Identity() if params.levels is None else Rounded(signature, params.levels)
-    return nn.Sequential(before, net, Cooled(params.temperature))
+    return nn.Sequential(Rounded(signature, params.levels), net)

@@ -204,7 +204,7 @@ def test_difference_raises_one_logit_over_another(
 
 
 def test_difference_survives_confidence(trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
-    """The gradient of a cross-entropy is zero at a margin of 120 in float32; that of a difference is not."""
+    """At a margin of 120 a softmax in float32 is one to the last bit: neither a difference nor our losses mind."""
     x, y = held_out
 
     class Confident(nn.Module):
@@ -213,7 +213,7 @@ def test_difference_survives_confidence(trained: nn.Module, held_out: tuple[Tens
 
     plain = result_of("difference", trained, x, y)
     assert result_of("difference", Confident(), x, y, {"alpha": 1 / 200}).success.sum() >= plain.success.sum() - 1
-    assert result_of("bim", Confident(), x, y).success.sum() < result_of("bim", trained, x, y).success.sum()
+    assert result_of("bim", Confident(), x, y).success.sum() >= result_of("bim", trained, x, y).success.sum() - 1
 
 
 # --- controls --------------------------------------------------------------------------------------------------------

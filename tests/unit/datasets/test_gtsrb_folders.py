@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from advorch.errors import StageFailed
@@ -101,3 +102,34 @@ def test_the_real_signs_are_divided_by_track(data_folder: Path, tmp_path: Path) 
     assert not sides[0] & sides[1]
     assert 0.1 < len(test) / len(found) < 0.3
     assert set(train.y.tolist()) == set(range(43))
+
+
+def test_an_archive_is_read_as_what_is_unpacked_from_it(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for label, name in ((3, "00001_00000"), (14, "00000_00001"), (14, "00002_00000"), (0, "00000_00000")):
+        folder = tmp_path / "signs" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (label, 20, 30)).save(folder / f"{name}.ppm")
+    archive = tmp_path / "signs.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "signs", "any/signs")
+    for split in ("train", "test"):
+        folder, packed = (
+            gtsrb.load(SignsParams(root=str(root), size=4), split) for root in (tmp_path / "signs", archive)
+        )
+        assert torch.equal(folder.x, packed.x)
+        assert torch.equal(folder.ids, packed.ids)
+        assert torch.equal(folder.y, packed.y)
+    assert list(catalog.GTSRB.files(SignsParams(root=str(archive)))) == [archive]
+
+
+def test_an_archive_of_something_else(tmp_path: Path) -> None:
+    archive = tmp_path / "signs.tar"
+    archive.write_bytes(b"no tar")
+    with pytest.raises(StageFailed, match="tar file"):
+        gtsrb.load(SignsParams(root=str(archive), size=4), "train")
+    with tarfile.open(archive, "w") as tar:
+        tar.add(__file__, "3/readme.txt")
+    with pytest.raises(StageFailed, match="no PPM image"):
+        gtsrb.load(SignsParams(root=str(archive), size=4), "train")

@@ -96,6 +96,15 @@ def test_sizes_are_measured_in_the_norm_that_is_asked_for(alone: Subject) -> Non
     assert sizes["l2"]["relative size"] == pytest.approx(sizes["linf"]["relative size"], rel=1e-6)
 
 
+def test_what_has_no_norm_has_no_size(alone: Subject) -> None:
+    samples = alone.adversarials[0].samples
+    turned = changed(alone.adversarials[0], settings={**samples.settings, "norm": "unbounded"})
+    found = evaluate(replace(alone, adversarials=(turned,)))
+    (row,) = rows(found.tables["Attacks"])
+    assert (row["found"], row["mean size"], row["relative size"]) == (3 / 6, None, None), "no ball, nothing outside"
+    assert "relative_size" not in found.metrics
+
+
 def test_a_claim_is_tested_on_the_samples_that_both_tried(alone: Subject) -> None:
     found = evaluate(alone, versus=["pgd", "fgsm"])
     assert found.metrics.keys() == MEASURED

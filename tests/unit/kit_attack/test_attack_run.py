@@ -10,7 +10,7 @@ from advorch.errors import StageFailed
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.errors import ContractBroken, UnusableData
 from advorch.kit.attack.inner import InnerAttack
-from advorch.kit.attack.run import AttackResult, draw_targets, run_attack
+from advorch.kit.attack.run import AttackResult, draw_targets, fixed_targets, run_attack
 from advorch.kit.attack.sampling import first_that_fools
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.victim import Finish, Victim
@@ -247,3 +247,11 @@ def test_what_an_attack_does_not_know_is_refused_early() -> None:
     attack = Attack(name="one-way", summary="", params=Params, load=lambda: sign_step, threat=threat)
     with pytest.raises(StageFailed, match="targeted"):
         InnerAttack(attack, ThreatSettings(epsilon=0.1, targeted=True), box=None)
+
+
+def test_every_attack_aims_at_the_same_class_of_a_sample() -> None:
+    y = torch.arange(3000) % 3
+    targets = fixed_targets(torch.arange(3000), y, 3)
+    assert torch.equal(targets[5:9], fixed_targets(torch.arange(5, 9), y[5:9], 3))
+    assert not targets.eq(y).any()
+    assert (targets - y).remainder(3).eq(1).double().mean().item() == pytest.approx(0.5, abs=0.05)

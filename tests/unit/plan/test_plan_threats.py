@@ -88,7 +88,8 @@ def test_an_attack_that_needs_surrogates_is_a_stage_of_its_own(world):
 
 def test_what_was_fitted_is_applied_by_a_stage_of_its_own(world):
     fitted = "  fitted:\n    uses: attack/universal\n    in: {model: plain.model, data: toy.train}\n"
-    hit = attack("apply", "epsilon: 0.1").replace("data: toy.test}", "data: toy.test, perturbation: fitted.perturbation}")
+    joined = "data: toy.test, perturbation: fitted.perturbation}"
+    hit = attack("apply", "epsilon: 0.1").replace("data: toy.test}", joined)
     assert len(world.plan(DATA + TRAIN + fitted + hit).cells) == 3
     problem = world.problem(DATA + TRAIN + attack("apply", "epsilon: 0.1"))
     assert "perturbation" in problem.message

@@ -18,9 +18,10 @@ _SCALES = (0.01, 0.1)  # of epsilon: near enough for a slope, and far enough for
 _AGREED = (0.9, 0.75)  # of the samples, at each scale
 _SIZES = (2.0, 5.0)  # factors between what the slope promises and what a step of each scale brings
 _RESOLVED = 30.0  # changes of the loss below so many units in its last place say nothing
+_FINE = 0.01  # of epsilon: the steps from there
 _NOISE = 0.1  # of epsilon: the radius in which a loss should be quiet
 _ROUGH = 0.5  # second differences of first ones: independent noise has 1.7, a line nothing
-_DRAWS = 20
+_DRAWS = 10
 INSIDE = (*(f"has {name}" for name in HARD), "stands in", "differentiates")
 
 
@@ -99,17 +100,21 @@ def _points_uphill(evidence: Evidence) -> Result:
 
 
 def _roughness(probe: Probe) -> Mapping[str, Tensor]:
-    """Second differences of the log-odds under small noise, of its first differences: nothing where it is linear."""
-    data = probe.attacked
-    around = ThreatSet.around(data.x, probe.params.norm, _NOISE * probe.params.epsilon)  # both sides, even at the box
-    here = probe.judge(data.x).odds.double()
-    bent = straight = changed = torch.zeros_like(here)
+    """Second differences of the log-odds beside each sample, of first ones: nothing where they are linear.
+
+    Beside it and not at it: images have corners of their own, such as black that is exactly zero under a pooling layer.
+    """
+    data, epsilon = probe.attacked, probe.params.epsilon
+    clean = probe.judge(data.x).odds.double()
+    bent = straight = changed = torch.zeros_like(clean)
     for number in range(_DRAWS):
-        step = around.random(probe.draws(f"rough {number}")) - data.x
-        above, below = (probe.judge(data.x + side * step).odds.double() for side in (1, -1))
+        rng = probe.draws(f"rough {number}")
+        place = ThreatSet.around(data.x, probe.params.norm, _NOISE * epsilon).random(rng.fork("place"))
+        step = ThreatSet.around(place, probe.params.norm, _FINE * epsilon).random(rng.fork("step")) - place
+        above, here, below = (probe.judge(place + side * step).odds.double() for side in (1, 0, -1))
         bent, straight = bent + (above + below - 2 * here).abs(), straight + (above - below).abs()
-        changed = changed + (above - here).abs() / here.abs().clamp(min=1e-12)
-    flat = straight < _RESOLVED * torch.finfo(data.x.dtype).eps * here.abs().clamp(min=1) * _DRAWS
+        changed = changed + (here - clean).abs() / clean.abs().clamp(min=1e-12)
+    flat = straight < _RESOLVED * torch.finfo(data.x.dtype).eps * clean.abs().clamp(min=1) * _DRAWS
     return {
         "bend under noise": probe.spread(_coarse(bent / straight.clamp(min=1e-300), 20).masked_fill(flat, torch.nan)),
         "change under noise": probe.spread(changed / _DRAWS),
@@ -121,8 +126,8 @@ def _quiet(evidence: Evidence) -> Result:
     if not len(bend):
         return absent("the loss is flat around every sample: noise does not change it")
     why = (
-        f"noise of {_NOISE:g} epsilon changes the log-odds of the median sample by {float(change.median()):.1%}, and "
-        f"bends {float(bend.median()):.0%} of that"
+        f"noise of {_NOISE:g} epsilon changes the log-odds of the median sample by {float(change.median()):.1%}; there "
+        f"steps of {_FINE:g} epsilon bend {float(bend.median()):.0%}"
     )
     return judged(float(bend.median()) <= _ROUGH, why)
 
