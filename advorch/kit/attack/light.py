@@ -34,6 +34,16 @@ class Light(nn.Module):
         return light
 
 
+def works_in_bfloat16(light: Light, probe: Tensor) -> bool:
+    """Whether weights that are cast already suit the module: one that switches autocast off inside wants its own."""
+    with torch.no_grad(), torch.autocast(probe.device.type, torch.bfloat16):
+        try:
+            light(probe)
+        except RuntimeError:
+            return False
+    return True
+
+
 def _cast(weight: Tensor) -> Tensor:
     light = weight.detach().bfloat16()
     return light.to(memory_format=torch.channels_last) if light.dim() == 4 else light

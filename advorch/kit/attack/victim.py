@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.errors import access_denied, unusable_model
 from advorch.kit.attack.first_look import Around, FirstLook
-from advorch.kit.attack.light import Light
+from advorch.kit.attack.light import Light, works_in_bfloat16
 from advorch.kit.attack.objectives import Objective, cross_entropy
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.threat import Access, Box, Budget, Norm
@@ -186,12 +186,12 @@ class Victim:
         other.budget = Budget.MINIMAL
         return other
 
-    def lightened(self) -> "Victim":
-        """The same victim, faster under autocast to bfloat16; what is asked of it is counted here."""
-        if isinstance(self.module, Light):
+    def lightened(self, probe: Tensor) -> "Victim":
+        """The same victim, faster under autocast to bfloat16 where its module can be; it counts here."""
+        if isinstance(self.module, Light) or not works_in_bfloat16(light := Light(self.module), probe):
             return self
         other = copy.copy(self)
-        other.module = Light(self.module)
+        other.module = light
         return other
 
     def logits(self, z: Tensor) -> Tensor:

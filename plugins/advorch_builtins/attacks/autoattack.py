@@ -35,12 +35,12 @@ _TARGETS_IN_L1 = 5
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: AutoAttackParams, rng: Draws) -> Tensor:
     """One attack after the other on whoever stands."""
-    return chain(prepared(victim, params), x, y, links(victim.norm, params), rng)
+    return chain(prepared(victim, params, x), x, y, links(victim.norm, params), rng)
 
 
-def prepared(victim: Victim, params: AutoAttackParams) -> Victim:
+def prepared(victim: Victim, params: AutoAttackParams, x: Tensor) -> Victim:
     """The victim as the search in some precision likes it best."""
-    return victim.lightened() if params.precision == "bf16" else victim
+    return victim.lightened(x[:1]) if params.precision == "bf16" else victim
 
 
 def links(norm: Norm, params: AutoAttackParams) -> Sequence[Link]:

@@ -2,7 +2,7 @@
 
 A few steps of PGD, short ascents towards the three likeliest classes and a hundred squares come first; whoever they do
 not fool goes through every attack of AutoAttack, whole and with the random numbers that it has there. So whoever stands
-here stands there too, to the bit where both search in the same precision, and the verdict is at least as strong. What
+here stands there too, to the bit, and the verdict is at least as strong. What
 is saved are the long attacks on samples that a later one would have fooled; a sample that withstands costs one or two
 per cent more, and most of a robust model's bill is for those.
 """
@@ -26,7 +26,7 @@ _STEPS, _STEPS_TOWARDS, _TARGETS, _QUERIES = 10, 20, 3, 100
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: CascadeParams, rng: Draws) -> Tensor:
     """Cheap attacks, then all of AutoAttack on whoever stands."""
     links = [*_cheap(params), *autoattack.links(victim.norm, params)]
-    return chain(autoattack.prepared(victim, params), x, y, links, rng)
+    return chain(autoattack.prepared(victim, params, x), x, y, links, rng)
 
 
 def _cheap(params: CascadeParams) -> Sequence[Link]:

@@ -35,10 +35,6 @@ class AutoAttackParams(Params):
 class CascadeParams(AutoAttackParams):
     """AutoAttack behind cheaper attacks."""
 
-    precision: Annotated[
-        Literal["fp32", "bf16"], Field(description="of the searches; what they find is judged in fp32 either way")
-    ] = "bf16"
-
 
 def _autoattack() -> AttackFn[AutoAttackParams]:
     from advorch_builtins.attacks.autoattack import perturb

@@ -224,3 +224,25 @@ def test_the_search_may_be_in_bfloat16(norm: Norm, trained: nn.Module, held_out:
         wrong = trained(halves.adversarial).argmax(1).ne(held_out[1])
     assert torch.equal(halves.success, halves.clean_correct & wrong)
     assert (full.success != halves.success).sum() <= 3
+
+
+class FullPrecisionInside(nn.Module):
+    """A model that switches autocast off for itself."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            logits: Tensor = self.body(x.float())
+        return logits
+
+
+def test_a_model_that_insists_on_full_precision_is_searched_in_it() -> None:
+    body = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    x = torch.rand(4, 1, 4, 4)
+    victim = Victim(FullPrecisionInside(body), box=(0.0, 1.0), norm=Norm.LINF, epsilon=0.1)
+    assert victim.lightened(x[:1]) is victim
+    plain = Victim(body, box=(0.0, 1.0), norm=Norm.LINF, epsilon=0.1)
+    assert plain.lightened(x[:1]) is not plain
