@@ -43,8 +43,9 @@ class AttackSettings(ThreatSettings):
     @classmethod
     def _last_is_epsilon(cls, values: object) -> object:
         """A curve needs no `epsilon` beside it."""
-        if isinstance(values, dict) and values.get("epsilons") and "epsilon" not in values:
-            return values | {"epsilon": values["epsilons"][-1]}
+        sizes = values.get("epsilons") if isinstance(values, dict) else None
+        if isinstance(values, dict) and isinstance(sizes, list | tuple) and sizes and "epsilon" not in values:
+            return values | {"epsilon": sizes[-1]}
         return values
 
     @model_validator(mode="after")

@@ -91,7 +91,7 @@ def check(
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="of the distribution, such as advorch-square")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="of the distribution, such as advorch-climb")],
     into: Annotated[Path, typer.Option(help="the folder in which it is made")] = Path(),
 ) -> None:
     """Start a plugin: a complete distribution with an attack, its tests and a README."""

@@ -13,7 +13,7 @@ from advorch.kit.attack.checks import check_access, check_fit, check_open, check
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.levels import check_levels
 from advorch.kit.attack.region import region_mask
-from advorch.kit.attack.run import Campaign, fixed_targets, run_attack
+from advorch.kit.attack.run import Campaign, run_attack
 from advorch.kit.attack.victim import Victim
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.kit.perturbation.opening import open_perturbation
@@ -162,9 +162,7 @@ class AttackJob:
         )
 
     def _metrics(self, samples: AdversarialSet) -> dict[str, float]:
-        targeted = self._settings.targeted
-        goal = fixed_targets(samples.ids, samples.y, len(samples.classes)) if targeted else samples.y
-        found = found_by(self._attack.threat.budget, samples, goal, targeted=targeted)
+        found = found_by(samples)
         lengths = distances(samples, self._data.x, self._settings.norm, found)
         sizes = curve(samples, self._settings.epsilons or ())
         return shares(samples) | sizes | lengths | costs(samples) | self._violations(samples)

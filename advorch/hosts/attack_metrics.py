@@ -37,12 +37,12 @@ def curve(samples: AdversarialSet, epsilons: Sequence[float]) -> dict[str, float
     }
 
 
-def found_by(budget: Budget, samples: AdversarialSet, goal: Tensor, *, targeted: bool) -> Tensor:
+def found_by(samples: AdversarialSet) -> Tensor:
     """For whom there is an adversarial whose distance means something: with a minimal budget at any distance."""
-    if budget is Budget.FIXED:
+    if samples.budget is Budget.FIXED:
         return samples.success
-    prediction = samples.adversarial_prediction
-    return samples.clean_correct & (prediction.eq(goal) if targeted else prediction.ne(goal))
+    prediction, target = samples.adversarial_prediction, samples.target
+    return samples.clean_correct & (prediction.ne(samples.y) if target is None else prediction.eq(target))
 
 
 def distances(samples: AdversarialSet, x: Tensor, norm: Norm, found: Tensor) -> dict[str, float]:

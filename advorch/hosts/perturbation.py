@@ -42,7 +42,7 @@ def find_class(name: int | str | None, classes: Sequence[str], port: str) -> int
         return None
     if isinstance(name, str) and name in classes:
         return list(classes).index(name)
-    if isinstance(name, str) and name.isdigit():
+    if isinstance(name, str) and name.isdecimal():
         name = int(name)
     if isinstance(name, int) and 0 <= name < len(classes):
         return name

@@ -79,7 +79,7 @@ def linear_cases() -> list[Case]:
         module = LinearModel(12, classes)
         data = tiny_data(8, (12,), classes)
         near = replace(data, x=0.5 + 0.1 * (data.x - 0.5))
-        cases.append(Case.of(f"linear model with {classes} classes", module, near))
+        cases.append(Case.of(f"linear model with {classes} classes and a boundary near", module, near))
     return cases
 
 
@@ -98,6 +98,7 @@ class Arena:
     def __init__(self, component: Attack[Any]) -> None:
         self.component = component
         self._refusals: dict[tuple[str, Norm], str] = {}
+        self._plain: dict[tuple[str, Norm, torch.dtype], Tensor] = {}
 
     def grounds(
         self, *, bounded: bool = False, among: Iterable[Case] | None = None, norms: Iterable[Norm] = tuple(Norm)
@@ -114,6 +115,12 @@ class Arena:
                     yield case, norm
         if wanted and among is None and not taken:
             raise ContractBroken(f"refuses vectors and images, two and more classes: {reason}")
+
+    def plain(self, case: Case, norm: Norm) -> Tensor:
+        """What the attack finds of a case as it is, with nothing more said; one run for all checks that look at it."""
+        if (key := (case.name, norm, case.x.dtype)) not in self._plain:
+            self._plain[key] = self.attack(case, norm)
+        return self._plain[key]
 
     def attack(  # noqa: PLR0913 - one way to run an attack, with everything that a host decides
         self,

@@ -44,7 +44,11 @@ ENOUGH: Mapping[str, int] = {
     "searches": 4,
     "targets": 2,
     "restarts": 2,
-    "queries": 60,
+    "queries": 24,
+    "draws": 4,
+    "pairs": 8,
+    "angles": 5,
+    "places": 3,
     "epochs": 1,
     "batch": 8,
 }

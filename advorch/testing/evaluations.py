@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from typing import Any
 
 import torch
@@ -30,37 +30,81 @@ COUNT = 24
 CLASSES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A subject that the evaluation takes, and what it says of it."""
+
+    subject: Subject
+    rows: Rows
+    findings: Findings
+
+
+class Hearing:
+    """An evaluation before points and images; what it says of each is asked for once, and looked at by every check."""
+
+    def __init__(self, component: Evaluation[Any]) -> None:
+        self.component = component
+
+    @cached_property
+    def taken(self) -> list[Heard]:
+        """What it does not refuse; an evaluation that refuses everything breaks its contract."""
+        heard, reason = [], ""
+        for subject in _offered(self.component):
+            try:
+                heard.append(self.ask(subject))
+            except StageFailed as refusal:
+                if not unfit(refusal):
+                    raise
+                reason = refusal.message
+        if not heard:
+            raise ContractBroken(f"refuses points and images: {reason}")
+        return heard
+
+    def ask(self, subject: Subject, *, fresh: int = 0) -> Heard:
+        """Rows and findings; `fresh` sets the global random state."""
+        with torch.random.fork_rng():
+            torch.manual_seed(fresh)
+            rows = self.rows(subject, 5)
+            return Heard(subject, rows, self.component.load().reduce(subject, rows, small_params(self.component)))
+
+    def rows(self, subject: Subject, size: int) -> Rows:
+        """The rows of all samples, mapped so many at once."""
+        evaluation, params = self.component.load(), small_params(self.component)
+        batches = [subject.walked.take(slice(start, start + size)) for start in range(0, len(subject.walked), size)]
+        parts: list[Mapping[str, Tensor]] = [evaluation.map(subject, batch, params) for batch in batches]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
 def checks(component: AnyComponent) -> list[Check]:
     """The promises of an evaluation, on two models, an adversarial set of each, and samples where it takes some."""
     assert isinstance(component, Evaluation)
-    tests: list[Callable[[Evaluation[Any]], None]] = [
+    tests: list[Callable[[Hearing], None]] = [
         maps_a_row_for_every_sample, maps_alike_however_samples_are_cut, reduces_to_findings_that_can_be_written,
         finds_the_same_twice, declares_its_metrics,
     ]  # fmt: skip
-    return [Check(test.__name__.replace("_", " "), partial(test, component)) for test in tests]
+    hearing = Hearing(component)
+    return [Check(test.__name__.replace("_", " "), partial(test, hearing)) for test in tests]
 
 
-def maps_a_row_for_every_sample(component: Evaluation[Any]) -> None:
-    for subject in _subjects(component):
-        for name, column in _rows(component, subject, 5).items():
+def maps_a_row_for_every_sample(hearing: Hearing) -> None:
+    for heard in hearing.taken:
+        count = len(heard.subject.walked)
+        for name, column in heard.rows.items():
             demand(isinstance(column, Tensor), f"row {name!r} is {type(column).__name__}, not a tensor")
-            demand(
-                len(column) == len(subject.walked), f"row {name!r} has {len(column)} of {len(subject.walked)} samples"
-            )
+            demand(len(column) == count, f"row {name!r} has {len(column)} of {count} samples")
 
 
-def maps_alike_however_samples_are_cut(component: Evaluation[Any]) -> None:
-    for subject in _subjects(component):
-        few, many = _rows(component, subject, 5), _rows(component, subject, COUNT)
+def maps_alike_however_samples_are_cut(hearing: Hearing) -> None:
+    for heard in hearing.taken:
+        few, many = heard.rows, hearing.rows(heard.subject, COUNT)
         demand(few.keys() == many.keys(), f"rows differ with the batch: {sorted(few.keys() ^ many.keys())}")
         for name, column in few.items():
             same = torch.allclose(column.double(), many[name].double(), atol=1e-5, equal_nan=True)
             demand(same, f"row {name!r} depends on how the samples are cut into batches")
 
 
-def reduces_to_findings_that_can_be_written(component: Evaluation[Any]) -> None:
-    for subject in _subjects(component):
-        findings = _findings(component, subject)
+def reduces_to_findings_that_can_be_written(hearing: Hearing) -> None:
+    for findings in (heard.findings for heard in hearing.taken):
         demand(isinstance(findings, Findings), f"reduce returned {type(findings).__name__}, not Findings")
         for name, value in findings.metrics.items():
             demand(isinstance(value, (int, float)) and math.isfinite(value), f"metric {name!r} is {value!r}")
@@ -69,49 +113,19 @@ def reduces_to_findings_that_can_be_written(component: Evaluation[Any]) -> None:
         demand(findings.metrics or findings.tables, "found nothing: neither a metric nor a table")
 
 
-def finds_the_same_twice(component: Evaluation[Any]) -> None:
-    for subject in _subjects(component):
-        first, second = (_findings(component, subject, fresh=seed) for seed in (1, 2))
+def finds_the_same_twice(hearing: Hearing) -> None:
+    for heard in hearing.taken:
+        first, second = heard.findings, hearing.ask(heard.subject, fresh=1).findings
         demand(first.metrics == second.metrics, "metrics differ when they are computed again")
         demand(first.tables == second.tables, "tables differ when they are computed again")
 
 
-def declares_its_metrics(component: Evaluation[Any]) -> None:
+def declares_its_metrics(hearing: Hearing) -> None:
     """With one model a metric has its plain name, the one that other stages may read."""
-    for subject in _subjects(component):
+    for subject in (heard.subject for heard in hearing.taken):
         alone = replace(subject, models=subject.models[:1], adversarials=subject.adversarials[:1])
-        undeclared = sorted(set(_findings(component, alone).metrics) - component.metrics)
+        undeclared = sorted(set(hearing.ask(alone).findings.metrics) - hearing.component.metrics)
         demand(not undeclared, f"finds {', '.join(undeclared)} without declaring it in `metrics`")
-
-
-def _rows(component: Evaluation[Any], subject: Subject, size: int) -> Rows:
-    evaluation, params = component.load(), small_params(component)
-    batches = [subject.walked.take(slice(start, start + size)) for start in range(0, len(subject.walked), size)]
-    parts: list[Mapping[str, Tensor]] = [evaluation.map(subject, batch, params) for batch in batches]
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-
-def _findings(component: Evaluation[Any], subject: Subject, *, fresh: int = 0) -> Findings:
-    with torch.random.fork_rng():
-        torch.manual_seed(fresh)
-        return component.load().reduce(subject, _rows(component, subject, 5), small_params(component))
-
-
-def _subjects(component: Evaluation[Any]) -> Iterator[Subject]:
-    """Points and images, less what the evaluation refuses; one that refuses both breaks its contract."""
-    reason, taken = "", 0
-    for subject in _offered(component):
-        try:
-            _findings(component, subject)
-        except StageFailed as refusal:
-            if not unfit(refusal):
-                raise
-            reason = refusal.message
-        else:
-            taken += 1
-            yield subject
-    if not taken:
-        raise ContractBroken(f"refuses points and images: {reason}")
 
 
 def _offered(component: Evaluation[Any]) -> Iterator[Subject]:

@@ -2,8 +2,8 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,64 +27,83 @@ from advorch.threat import Goal
 STEPS, BATCH = 6, 8
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A task that the perturbation takes, what was fitted, and what the fit told last."""
+
+    task: FitTask
+    printed: Print
+    told: dict[str, float]
+
+
+class Workshop:
+    """A perturbation before the tasks that it takes; each is fitted once, and looked at by every check."""
+
+    def __init__(self, component: Perturbation[Any]) -> None:
+        self.component = component
+
+    @cached_property
+    def fits(self) -> list[Fit]:
+        """Every task, fitted in one go."""
+        return [Fit(task, *_fitted(self.component, task)) for task in tasks(self.component)]
+
+
 def checks(component: AnyComponent) -> list[Check]:
     """The promises of a fit, on vectors and images, less what it refuses."""
     assert isinstance(component, Perturbation)
-    tests: list[Callable[[Perturbation[Any]], None]] = [
+    tests: list[Callable[[Workshop], None]] = [
         is_the_same_twice, is_the_same_after_an_interruption, leaves_the_model_as_it_was, obeys_the_box_and_is_finite,
         declares_its_metrics, says_how_it_is_applied,
     ]  # fmt: skip
-    return [Check(test.__name__.replace("_", " "), partial(test, component)) for test in tests]
+    workshop = Workshop(component)
+    return [Check(test.__name__.replace("_", " "), partial(test, workshop)) for test in tests]
 
 
-def is_the_same_twice(component: Perturbation[Any]) -> None:
+def is_the_same_twice(workshop: Workshop) -> None:
     """Whatever the global random state."""
-    for task in tasks(component):
-        first, second = (_fitted(component, task, fresh=seed)[0] for seed in (1, 2))
-        demand(_equal(first, second), "two fits of one seed differ")
+    for done in workshop.fits:
+        again, _ = _fitted(workshop.component, done.task, fresh=1)
+        demand(_equal(done.printed, again), "two fits of one seed differ")
 
 
-def is_the_same_after_an_interruption(component: Perturbation[Any]) -> None:
+def is_the_same_after_an_interruption(workshop: Workshop) -> None:
     """Bit for bit, wherever it was stopped."""
-    for task in tasks(component):
-        whole, _ = _fitted(component, task)
+    for done in workshop.fits:
         for stop in (1, 4):
-            demand(
-                _equal(whole, _interrupted(component, task, stop)), f"stopped at step {stop}, it goes on differently"
-            )
+            resumed = _interrupted(workshop.component, done.task, stop)
+            demand(_equal(done.printed, resumed), f"stopped at step {stop}, it goes on differently")
 
 
-def leaves_the_model_as_it_was(component: Perturbation[Any]) -> None:
-    for task in tasks(component):
+def leaves_the_model_as_it_was(workshop: Workshop) -> None:
+    for task in (done.task for done in workshop.fits):
         module = disturbed(task.module)
         before = snapshot(module)
-        _fitted(component, replace(task, module=module), fresh=None)
+        _fitted(workshop.component, replace(task, module=module), fresh=None)
         demand(before == snapshot(module), "the model or the random state has changed")
 
 
-def obeys_the_box_and_is_finite(component: Perturbation[Any]) -> None:
-    for task in tasks(component):
-        printed, _ = _fitted(component, task)
+def obeys_the_box_and_is_finite(workshop: Workshop) -> None:
+    for done in workshop.fits:
+        printed, data = done.printed, done.task.data
         demand(torch.isfinite(printed.pattern).all(), "not every number is finite")
         if printed.kind is not Kind.TEXTURE:
-            z = apply(printed, task.data.x, Draws(0, task.data.ids), task.data.box)
+            z = apply(printed, data.x, Draws(0, data.ids), data.box)
             demand(bool((z >= 0).all() and (z <= 1).all()), "samples leave the box")
-            demand(z.shape == task.data.x.shape, f"samples come back in shape {tuple(z.shape)}")
+            demand(z.shape == data.x.shape, f"samples come back in shape {tuple(z.shape)}")
         if printed.kind is not Kind.UNIVERSAL:
             demand(bool((printed.pattern >= 0).all() and (printed.pattern <= 1).all()), "it cannot be printed")
 
 
-def declares_its_metrics(component: Perturbation[Any]) -> None:
-    for task in tasks(component):
-        found = set(_fitted(component, task)[1])
-        demand(found <= component.metrics, f"tells {sorted(found - component.metrics)} without declaring it")
+def declares_its_metrics(workshop: Workshop) -> None:
+    for found in (set(done.told) for done in workshop.fits):
+        undeclared = sorted(found - workshop.component.metrics)
+        demand(not undeclared, f"tells {undeclared} without declaring it")
         demand({"loss", "reached"} <= found, "does not tell its loss and the share that it has reached")
 
 
-def says_how_it_is_applied(component: Perturbation[Any]) -> None:
+def says_how_it_is_applied(workshop: Workshop) -> None:
     """Whoever reads it knows no more than this."""
-    for task in tasks(component):
-        printed, _ = _fitted(component, task)
+    for printed in (done.printed for done in workshop.fits):
         wanted = {Kind.UNIVERSAL: {"norm", "epsilon"}, Kind.PATCH: {"placing"}}.get(printed.kind, {"scene"})
         demand(wanted <= set(printed.how), f"`how` of a {printed.kind.value} must say {', '.join(sorted(wanted))}")
         demand((printed.mask is None) == (printed.kind in (Kind.UNIVERSAL, Kind.TEXTURE)), "a mask is missing, or idle")

@@ -23,7 +23,7 @@ from advorch.spec.operators import FUNCTIONS
 from advorch.spec.shape import SECTIONS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")])
 REFERENCE = ROOT / "docs/yaml.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -89,6 +89,12 @@ def test_every_command_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
+def test_no_span_of_code_is_broken_over_lines(path: Path) -> None:
+    """One that is would escape the checks here."""
+    assert [line for line in prose(path.read_text()).splitlines() if line.count("`") % 2] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
 def test_every_make_target_exists(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     said = re.findall(r"(?:^|`)make ([a-z-]+)", path.read_text(), re.MULTILINE)
@@ -104,6 +110,28 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert target in headings
         elif not re.match(r"[a-z]+:", target):
             assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_files_of_the_repository_that_are_named_are_there(path: Path) -> None:
+    named = re.findall(
+        r"\b(?:pipelines|benchmarks|tests/(?:unit|e2e|contract|architecture|lab))/[\w./*-]*", path.read_text()
+    )
+    assert [one for one in named if not list(ROOT.glob(one.rstrip("./")))] == []
+
+
+def test_every_pipeline_has_its_line_in_the_results() -> None:
+    results = "".join(path.read_text() for path in PAGES if name(path).startswith("docs/results"))
+    pipelines = {name(path) for path in ROOT.glob("pipelines/**/*.yaml")} - {"pipelines/quickstart.yaml"}
+    assert len(pipelines) > 20
+    assert {one for one in pipelines if one not in results} == set()
+
+
+def test_the_index_of_results_is_in_order_and_whole() -> None:
+    text = (ROOT / "docs/results.md").read_text()
+    experiments = [int(number) for number in re.findall(r"^\| A(\d+) \|", text, re.MULTILINE)]
+    assert experiments == list(range(1, 18))
+    assert {path.stem for path in ROOT.glob("docs/results/*.md")} == set(re.findall(r"\(results/([\w-]+)\.md\)", text))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)

@@ -187,20 +187,12 @@ def test_the_example_works_everywhere_once_it_is_installed(installed: Path, tmp_
     assert manifest
 
 
-def test_the_example_passes_its_check(installed: Path, tmp_path: Path) -> None:
-    answer = run_with(tmp_path, installed)("plugin", "check", "attack/smoothed-pgd", "-o", "json")
-    assert answer.code == 0, answer.out
-    verdicts = [row["verdict"] for row in answer.rows()]
-    assert verdicts.count("ok") > 15
-    assert "broken" not in verdicts
-
-
 def test_a_broken_plugin_is_one_line_and_harms_nobody(here: Callable[..., Run], tmp_path: Path) -> None:
     site = write_distribution(tmp_path / "site", "broken-plugin", entry_points={"it": "broken_plugin"}, files=BROKEN)
     run = here(site)
     listed = run("plugin", "list")
     assert listed.code == 0
-    [line] = [line for line in listed.out.splitlines() if "broken" in line]
+    [line] = [line for line in listed.out.splitlines() if "broken-plugin" in line]
     assert "module_that_is_nowhere" in line
     assert "Traceback" not in listed.out + listed.err
     assert "attack/pgd" in listed.out

@@ -1,4 +1,6 @@
-"""Adam as a direction of ascent: Kingma and Ba, ICLR 2015."""
+"""Adam: Kingma and Ba, ICLR 2015."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,16 +12,30 @@ _DECAY_OF_SQUARES = 0.999
 _TINY = 1e-16  # beside squares of gradients, which a confident model makes small
 
 
-def adam() -> Direction:
+class Adapted(NamedTuple):
+    """A step, and what the next one has to know."""
+
+    step: Tensor
+    mean: Tensor
+    squares: Tensor
+
+
+def adapted(gradient: Tensor, mean: Tensor, squares: Tensor, number: int) -> Adapted:
     """The gradient's mean over the root of its squares' mean, corrected for their start: about one for every number."""
+    mean = torch.lerp(gradient, mean, _DECAY)
+    squares = torch.lerp(gradient.square(), squares, _DECAY_OF_SQUARES)
+    first, second = mean / (1 - _DECAY ** (number + 1)), squares / (1 - _DECAY_OF_SQUARES ** (number + 1))
+    return Adapted(torch.where(second > 0, first / (second.sqrt() + _TINY), 0), mean, squares)
+
+
+def adam() -> Direction:
+    """Adam as a direction of ascent."""
 
     def direction(step: Step) -> Tensor:
         nothing = torch.zeros_like(step.gradient)
-        mean = torch.lerp(step.gradient, step.memory.get("mean", nothing), _DECAY)
-        squares = torch.lerp(step.gradient.square(), step.memory.get("squares", nothing), _DECAY_OF_SQUARES)
-        step.memory.update(mean=mean, squares=squares)
-        first = mean / (1 - _DECAY ** (step.number + 1))
-        second = squares / (1 - _DECAY_OF_SQUARES ** (step.number + 1))
-        return torch.where(second > 0, first / (second.sqrt() + _TINY), 0)
+        mean, squares = (step.memory.get(name, nothing) for name in ("mean", "squares"))
+        found = adapted(step.gradient, mean, squares, step.number)
+        step.memory.update(mean=found.mean, squares=found.squares)
+        return found.step
 
     return direction

@@ -13,7 +13,7 @@ from torch import Tensor
 from advorch.kit.attack.best import Best
 from advorch.kit.attack.recipe import Recipe, Walk
 from advorch.kit.attack.rounds import look_back, remember
-from advorch.kit.attack.victim import Slope
+from advorch.kit.attack.slopes import Slope
 
 _PATIENCE = 5  # steps between two looks at who is fooled on a device where looking means waiting
 _TOGETHER: Final = 8  # steps that are compared at once: few operations for each, and no more points kept than that

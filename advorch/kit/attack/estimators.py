@@ -10,12 +10,13 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.objectives import Objective
 from advorch.kit.attack.recipe import Estimator
 from advorch.kit.attack.rows import per_sample
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.slopes import Slope
+from advorch.kit.attack.victim import Victim
 from advorch.kit.box import into_box
 
 Noise: TypeAlias = Callable[[Draws, Tensor, int], Tensor]
 
-_ROWS = 4096  # asked about at once; more would only cost memory
+_ROWS = 4096  # asked about at once where nobody says how many; more would only cost memory
 
 
 def normal_noise(rng: Draws, z: Tensor, pairs: int) -> Tensor:
@@ -37,7 +38,7 @@ def antithetic(noise: Noise, sigma: float, pairs: int) -> Estimator:
     def slope(victim: Victim, z: Tensor, y: Tensor, objective: Objective, rng: Draws) -> Slope:
         value, logits = victim.value(z, y, objective)
         gradient = torch.zeros_like(z)
-        for count in _portions(pairs, len(z)):
+        for count in portions(victim, pairs, len(z)):
             u = noise(rng, z, count)
             above, below = (_within(victim, z[:, None] + step) for step in (sigma * u, -sigma * u))
             rise = _ask(victim, above, y, objective) - _ask(victim, below, y, objective)
@@ -49,11 +50,11 @@ def antithetic(noise: Noise, sigma: float, pairs: int) -> Estimator:
     return slope
 
 
-def _portions(pairs: int, samples: int) -> Iterator[int]:
-    """The pairs, as many at a time as fit."""
-    most = max(1, _ROWS // max(samples, 1))
-    for start in range(0, pairs, most):
-        yield min(most, pairs - start)
+def portions(victim: Victim, draws: int, samples: int) -> Iterator[int]:
+    """So many draws for each sample, as many at a time as the model takes rows at once."""
+    most = max(1, min(victim.batch or _ROWS, _ROWS) // max(samples, 1))
+    for start in range(0, draws, most):
+        yield min(most, draws - start)
 
 
 def _within(victim: Victim, points: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from advorch.kit.attack.logits import check_logits
 from advorch.kit.attack.threat_set import ThreatSet
 
 
@@ -32,6 +33,13 @@ class FirstLook(NamedTuple):
     module: nn.Module
     point: Tensor
     logits: Tensor
+
+    @classmethod
+    def at(cls, module: nn.Module, point: Tensor, batch: int) -> "FirstLook":
+        """So many samples at a time, in the model's own precision; with the graph where the point wants one."""
+        with torch.set_grad_enabled(point.requires_grad), torch.autocast(point.device.type, enabled=False):
+            logits = [check_logits(module(part), len(part)) for part in torch.split(point, max(1, batch))]
+        return cls(module, point, torch.cat(logits))
 
     def covers(self, module: nn.Module, z: Tensor, rows: Tensor | None) -> bool:
         """Whether these are samples of it, under the same model, in the model's own precision."""

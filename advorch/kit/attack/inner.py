@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from advorch.components import Attack
 from advorch.kit.attack.checks import check_threat
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.run import draw_targets, judged_logits
+from advorch.kit.attack.run import draw_targets
 from advorch.kit.attack.traceless import Mode, untouched
 from advorch.kit.attack.victim import Finish, Victim
 from advorch.threat import Box
@@ -53,5 +53,5 @@ class InnerAttack:
             finish=self.finish,
         )
         with untouched(module, self.mode, seed=rng.fork("module").seed):
-            goal = draw_targets(rng, y, judged_logits(module, x[:1]).shape[1]) if victim.targeted else y
+            goal = draw_targets(rng, y, victim.classes(x)) if victim.targeted else y
             return self._perturb(victim, x.detach(), goal, self.params, rng).detach()

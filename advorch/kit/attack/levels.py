@@ -27,7 +27,8 @@ def on_levels(ball: ThreatSet, z: Tensor, box: Box | None, levels: int) -> Tenso
     near = place.round()
     inward = torch.where((place - near).abs() < _NEAR, near, torch.where(z > x, place.floor(), place.ceil()))
     outer, inner = (_snapped(ball, low + level / levels * width, z) for level in (near, inward))
-    inner = torch.where(inner.isnan() | ((inner - x).abs() > (z - x).abs()), x, inner)
+    on_the_way = (inner >= torch.minimum(x, z)) & (inner <= torch.maximum(x, z))
+    inner = torch.where(on_the_way, inner, x)
     outer = torch.where(outer.isnan() | (z == x), inner, outer)
     mixed = _as_many_as_fit(ball, inner, outer, (outer - z).abs())
     for better in (mixed, outer):

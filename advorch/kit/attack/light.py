@@ -13,15 +13,16 @@ class Light(nn.Module):
     """The module itself, and under autocast to bfloat16 the same with weights that are in it already.
 
     Autocast alone casts every weight at every step. The module is not changed, and outside autocast it is the module.
+    A weight that is computed from others, such as a normalised one, is no parameter and stays to autocast.
     """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
         self._weights = {
-            f"{name}.weight" if name else "weight": _cast(part.weight)
+            f"{name}.weight" if name else "weight": _cast(weight)
             for name, part in module.named_modules()
-            if isinstance(part, _WEIGHED)
+            if isinstance(part, _WEIGHED) and (weight := part._parameters.get("weight")) is not None
         }
 
     def forward(self, x: Tensor) -> Tensor:

@@ -49,10 +49,10 @@ def onto_l1(size: Tensor, room: Tensor, radius: Tensor) -> Tensor:
 
 
 def onto_l0(size: Tensor, room: Tensor, radius: Tensor) -> Tensor:
-    """`min(size, room)` for the numbers that it brings furthest, as many as the radius counts, else zero."""
+    """`min(size, room)` for the numbers that it brings furthest, as many whole ones as the radius counts, else zero."""
     step = torch.minimum(size, room)
     gain = size.square() - (size - step).square()
-    return torch.where(ranks(gain) < per_sample(radius, size), step, 0)
+    return torch.where(ranks(gain) < per_sample(radius.floor(), size), step, 0)
 
 
 def ranks(values: Tensor) -> Tensor:

@@ -10,10 +10,11 @@ from torch import Tensor
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.objectives import Objective, cross_entropy
 from advorch.kit.attack.rows import per_sample
+from advorch.kit.attack.slopes import Height, Slope
 from advorch.kit.attack.starts import at_clean
 from advorch.kit.attack.step import Direction, Memory, Schedule, Start, Step
 from advorch.kit.attack.threat_set import ThreatSet
-from advorch.kit.attack.victim import Height, Slope, Victim
+from advorch.kit.attack.victim import Victim
 
 Estimator: TypeAlias = Callable[[Victim, Tensor, Tensor, Objective, Draws], Slope]
 Survey: TypeAlias = "Callable[[Walk, Recipe], Slope]"
@@ -42,7 +43,7 @@ class Recipe:
     """The parts of one attack.
 
     `slope` estimates a gradient at a point, `survey` chooses the point; `aim` makes an objective of what a walk knows
-    of its samples; `approach` goes on from the start before the first step counts; `advance` turns direction and
+    of its samples; `approach` goes on from the start, by `ahead` steps of its own; `advance` turns direction and
     length into the next point. A `cyclic` attack remembers nothing, so that whoever comes back to a point goes round;
     `bfloat16` is for the search alone.
     """
@@ -56,6 +57,7 @@ class Recipe:
     restarts: int = 1
     aim: "Aim | None" = None
     approach: "Approach | None" = None
+    ahead: int = 0
     survey: Survey = where_it_stands
     advance: Advance = projected
     cyclic: bool = False

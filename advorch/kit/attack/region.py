@@ -22,10 +22,8 @@ def region_mask(region: Region | None, sample: tuple[int, ...]) -> Tensor | None
     return mask
 
 
-def check_region(region: Region | None, sample: tuple[int, ...]) -> None:
+def check_region(region: Region, sample: tuple[int, ...]) -> None:
     """A region lies within pictures of a shape."""
-    if region is None:
-        return
     top, left, height, width = region
     if len(sample) not in (2, 3) or top + height > sample[-2] or left + width > sample[-1]:
         message = f"region {list(region)} does not lie in samples of shape {sample}"

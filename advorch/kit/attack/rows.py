@@ -9,6 +9,11 @@ def per_sample(values: Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.dim() - 1))
 
 
+def of_some(values: Tensor, index: Tensor) -> Tensor:
+    """What belongs to some of the samples; a sample axis of length one belongs to all."""
+    return values.to(index.device)[index] if values.dim() > 0 and len(values) > 1 else values
+
+
 def total(values: Tensor) -> Tensor:
     """The sum over each sample, in double precision."""
     return values.flatten(1).sum(1, dtype=torch.float64)

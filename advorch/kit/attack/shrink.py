@@ -15,9 +15,10 @@ from torch import Tensor
 from advorch.kit.attack.best import UNSEEN
 from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import Objective
+from advorch.kit.attack.slopes import Height, Slope
 from advorch.kit.attack.step import Memory
 from advorch.kit.attack.threat_set import ThreatSet
-from advorch.kit.attack.victim import Finish, Height, Slope, Victim
+from advorch.kit.attack.victim import Finish, Victim
 from advorch.threat import Budget
 
 _PATIENCE = 5  # steps between two looks at who is done on a device where looking means waiting

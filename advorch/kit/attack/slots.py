@@ -13,7 +13,8 @@ from advorch.kit.attack.best import Best
 from advorch.kit.attack.climb import Ascent, worth_a_look
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.recipe import Recipe, Walk, exact_slope, where_it_stands
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.slopes import Slope
+from advorch.kit.attack.victim import Victim
 
 _PARTS = 2  # of a batch: with one of them free others are let in; smaller groups cost more than they fill
 
@@ -66,7 +67,7 @@ class Slots:
             rows=rows,
             own=self._best.take(rows),
             restart=restart,
-            before=sum(earlier.steps for earlier in self._recipes[:restart]),
+            before=recipe.ahead + sum(earlier.ahead + earlier.steps for earlier in self._recipes[:restart]),
             exact=not (recipe.bfloat16 and x.dtype == torch.float32),
         )
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.objectives import Objective
 from advorch.kit.attack.recipe import Estimator, Recipe, Survey, Walk, exact_slope
-from advorch.kit.attack.victim import Finish, Slope, Victim, View
+from advorch.kit.attack.slopes import Slope, View
+from advorch.kit.attack.victim import Finish, Victim
 
 Viewer: TypeAlias = Callable[[Walk], View]
 

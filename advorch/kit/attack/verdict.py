@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from advorch.kit.attack.errors import contract_broken
+from advorch.kit.attack.logits import check_logits
 from advorch.kit.attack.threat_set import ThreatSet
-from advorch.kit.attack.victim import check_logits
 from advorch.protocols import AttackFn
 
 

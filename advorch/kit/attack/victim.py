@@ -2,29 +2,26 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from advorch.kit.attack.best import UNSEEN
-from advorch.kit.attack.errors import access_denied, unusable_model
+from advorch.kit.attack.counts import Ledger, Usage
+from advorch.kit.attack.errors import access_denied
 from advorch.kit.attack.first_look import Around, FirstLook
 from advorch.kit.attack.light import Light, works_in_bfloat16
+from advorch.kit.attack.logits import check_logits, differentiate, single
 from advorch.kit.attack.objectives import Objective, cross_entropy
+from advorch.kit.attack.rows import of_some
+from advorch.kit.attack.slopes import ClassSlopes, Height, Slope, View
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.threat import Access, Box, Budget, Norm
 
 if TYPE_CHECKING:
     from advorch.kit.perturbation.fitted import Fitted
-
-View: TypeAlias = Callable[[Tensor], Tensor]
-"""What the model is shown of a point: differentiable, sample by sample."""
-
-_HALVES = (torch.float16, torch.bfloat16)
 
 
 class Finish(StrEnum):
@@ -36,46 +33,6 @@ class Finish(StrEnum):
     """The point of the highest loss after all steps."""
     LAST = "last"
     """The last point after all steps, which nobody has to judge."""
-
-
-class Height(NamedTuple):
-    """The objective at a point, and the logits that it was computed from."""
-
-    value: Tensor
-    logits: Tensor
-
-
-class Slope(NamedTuple):
-    """The objective at a point, which way it rises, and the logits that it was computed from."""
-
-    value: Tensor
-    gradient: Tensor
-    logits: Tensor
-
-
-class ClassSlopes(NamedTuple):
-    """By how much each of some classes leads over the label, and which way each of these leads rises."""
-
-    lead: Tensor
-    gradient: Tensor
-    logits: Tensor
-
-
-class Usage(NamedTuple):
-    """What each sample cost."""
-
-    queries: Tensor
-    forwards: Tensor
-    backwards: Tensor
-
-
-@dataclass(slots=True)
-class _Tally:
-    """How many rows went through the model for some of the samples, or for all of them."""
-
-    rows: Tensor | None
-    forwards: int = 0
-    backwards: int = 0
 
 
 class Victim:
@@ -110,18 +67,12 @@ class Victim:
         self.surrogates = tuple(surrogates)
         self.perturbation = perturbation
         self.candidates = candidates
-        self._epsilon = epsilon
-        self._mask = mask
-        self.box = box
-        self.norm = norm
-        self.access = access
-        self.targeted = targeted
-        self.finish = finish
-        self.budget = budget
-        self.batch = batch
-        self._tally = _Tally(rows=None)
-        self._ledger = [self._tally]
-        self._steps: list[tuple[Tensor | None, Tensor]] = []
+        self._epsilon, self._mask = epsilon, mask
+        self.box, self.norm = box, norm
+        self.access, self.targeted = access, targeted
+        self.finish, self.budget, self.batch = finish, budget, batch
+        self._ledger = Ledger()
+        self._tally = self._ledger.tally()
         self._first: list[FirstLook] = []
         self._ball: Around | None = None
 
@@ -146,32 +97,19 @@ class Victim:
 
     def take(self, index: Tensor) -> "Victim":
         """The same victim for some of the samples, by position; what they ask is counted as theirs."""
-        part = Victim(
-            self.module,
-            box=self.box,
-            norm=self.norm,
-            epsilon=_rows(self._epsilon, index) if isinstance(self._epsilon, Tensor) else self._epsilon,
-            access=self.access,
-            targeted=self.targeted,
-            mask=None if self._mask is None else _rows(self._mask, index),
-            finish=self.finish,
-            budget=self.budget,
-            surrogates=self.surrogates,
-            perturbation=self.perturbation,
-            candidates=self.candidates,
-            batch=self.batch,
-        )
-        part._tally = _Tally(rows=index if self._tally.rows is None else self._tally.rows[index])
-        part._ledger, part._steps, part._first = self._ledger, self._steps, self._first
-        self._ledger.append(part._tally)
+        part = copy.copy(self)
+        part._epsilon = of_some(self._epsilon, index) if isinstance(self._epsilon, Tensor) else self._epsilon
+        part._mask = None if self._mask is None else of_some(self._mask, index)
+        part._tally = self._ledger.tally(index if self._tally.rows is None else self._tally.rows[index])
+        part._ball = None
         return part
 
     def replaced_by(self, module: nn.Module) -> "Victim":
         """An open model in this one's place, under the same threat model; what it is asked does not count."""
         other = copy.copy(self)
         other.module, other.access = module, Access.GRADIENTS
-        other._tally = _Tally(rows=None)
-        other._ledger, other._steps = [other._tally], []
+        other._ledger = Ledger()
+        other._tally = other._ledger.tally()
         return other
 
     def resized(self, epsilon: float | Tensor) -> "Victim":
@@ -223,12 +161,15 @@ class Victim:
         """The logits of the clean samples, at no cost to the attack; an open model's slope there is kept for it."""
         whole = self._tally.rows is None and (self.batch is None or len(x) <= self.batch)
         keep = whole and self.access is Access.GRADIENTS
-        point = x.detach().requires_grad_(keep)
-        with torch.set_grad_enabled(keep), torch.autocast(x.device.type, enabled=False):
-            parts = [point] if self.batch is None else torch.split(point, self.batch)
-            logits = torch.cat([check_logits(self.module(part), len(part)) for part in parts])
-        self._first[:] = [FirstLook(self.module, point, logits)] if keep else []
-        return logits.detach()
+        first = FirstLook.at(self.module, x.detach().requires_grad_(keep), self.batch or len(x))
+        self._first[:] = [first] if keep else []
+        return first.logits.detach()
+
+    def classes(self, x: Tensor) -> int:
+        """How many there are, which is no secret: asking does not count."""
+        few = x[:2]  # one alone is too little for a model that normalises its batch by itself
+        with torch.no_grad():
+            return check_logits(self.module(few), len(few)).shape[1]
 
     def gradient(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Tensor:
         """The way up for each sample, towards the goal."""
@@ -238,7 +179,7 @@ class Victim:
         """The objective of each sample, larger nearer to the goal."""
         self._require(Access.SCORES, "scores")
         logits = self._look(z)
-        return Height(self._climb(objective(_single(logits), y)), logits)
+        return Height(self._climb(objective(single(logits), y)), logits)
 
     def value_and_gradient(
         self, z: Tensor, y: Tensor, objective: Objective = cross_entropy, *, view: View | None = None
@@ -250,8 +191,8 @@ class Victim:
         self._require(Access.GRADIENTS, "gradients")
         with torch.enable_grad():
             point, logits, rows = self._traced(z, view)
-            value = self._climb(objective(_single(logits), y))
-            gradient = _differentiate(value, point)[rows]
+            value = self._climb(objective(single(logits), y))
+            gradient = differentiate(value, point)[rows]
         self._tally.backwards += len(z)
         return Slope(value.detach(), gradient, logits.detach())
 
@@ -264,8 +205,8 @@ class Victim:
         self._require(Access.GRADIENTS, "gradients")
         with torch.enable_grad():
             point, logits, rows = self._traced(z)
-            lead = _single(logits).gather(1, classes) - _single(logits).gather(1, y[:, None])
-            columns = [_differentiate(column, point, again=True)[rows] for column in lead.unbind(1)]
+            lead = single(logits).gather(1, classes) - single(logits).gather(1, y[:, None])
+            columns = [differentiate(column, point, again=True)[rows] for column in lead.unbind(1)]
         self._tally.backwards += len(z) * len(columns)
         return ClassSlopes(lead.detach(), torch.stack(columns, 1), logits.detach())
 
@@ -282,24 +223,15 @@ class Victim:
 
     def note_steps(self, steps: Tensor) -> None:
         """After how many steps an attack saw each of these samples fooled, `UNSEEN` where it was not."""
-        self._steps.append((self._tally.rows, steps))
+        self._ledger.note_steps(self._tally.rows, steps)
 
     def first_step(self, count: int) -> Tensor:
         """What was noted of each sample of the whole batch: of several attacks, what the last that fooled it said."""
-        first = torch.full((count,), UNSEEN, dtype=torch.int64)
-        for rows, steps in self._steps:
-            known = torch.arange(count) if rows is None else rows.cpu()
-            first[known] = torch.where(steps.cpu() == UNSEEN, first[known], steps.cpu())
-        return first
+        return self._ledger.first_step(count)
 
     def usage(self, count: int) -> Usage:
         """What each sample of the whole batch cost so far, its parts included."""
-        forwards, backwards = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
-        for tally in self._ledger:
-            rows = torch.arange(count) if tally.rows is None else tally.rows.cpu()
-            forwards[rows] += _share(tally.forwards, len(rows))
-            backwards[rows] += _share(tally.backwards, len(rows))
-        return Usage(queries=forwards, forwards=forwards, backwards=backwards)
+        return self._ledger.usage(count)
 
     def _require(self, needed: Access, asked: str) -> None:
         if not self.access.allows(needed):
@@ -315,40 +247,3 @@ class Victim:
     def _forward(self, z: Tensor) -> Tensor:
         self._tally.forwards += len(z)
         return check_logits(self.module(z), len(z))
-
-
-def _share(passes: int, samples: int) -> int:
-    """Passes of one sample: whoever tiles its samples into more rows does so for all of them alike."""
-    return -(-passes // samples) if samples else 0
-
-
-def check_logits(logits: Tensor, count: int) -> Tensor:
-    """One row of floating-point logits a sample, two classes or more; anything else cannot be attacked."""
-    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != count or logits.shape[1] < 2:
-        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise unusable_model(f"the model must return logits of shape ({count}, classes >= 2), not {found}")
-    if not logits.is_floating_point():
-        raise unusable_model(f"the model returns {logits.dtype}: an attack needs logits, not labels")
-    return logits
-
-
-def _differentiate(height: Tensor, point: Tensor, *, again: bool = False) -> Tensor:
-    """The gradient of the sum of the heights; with `again` the graph stays for the next one."""
-    gradient = None
-    if height.requires_grad:
-        ones = torch.ones_like(height)
-        (gradient,) = torch.autograd.grad(height, point, ones, allow_unused=True, retain_graph=again)
-    if gradient is None:
-        hint = "something inside cuts the graph (argmax, rounding, numpy, no_grad); give it a differentiable stand-in"
-        raise unusable_model("the model's output has no gradient with respect to its input", hint)
-    return gradient
-
-
-def _single(logits: Tensor) -> Tensor:
-    """Losses are computed in float32 at least."""
-    return logits.float() if logits.dtype in _HALVES else logits
-
-
-def _rows(values: Tensor, index: Tensor) -> Tensor:
-    """What belongs to some of the samples; a sample axis of length one belongs to all."""
-    return values.to(index.device)[index] if values.dim() > 0 and len(values) > 1 else values

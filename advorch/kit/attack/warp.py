@@ -9,7 +9,7 @@ from torch import Tensor
 
 from advorch.kit.attack.resizing import check_images
 from advorch.kit.box import ends_of
-from advorch.threat import End
+from advorch.threat import Box, End
 
 Padding = Literal["black", "reflect"]
 
@@ -64,6 +64,11 @@ class Warp:
                 inside[:, None], found, ends_of((self.black, self.black), tuple(images.shape[1:]), found)[0]
             )
         return found
+
+
+def black_of(box: Box | None) -> End:
+    """The lowest legal value, of each channel."""
+    return 0.0 if box is None else box[0]
 
 
 def _folded(index: Tensor, side: int) -> Tensor:

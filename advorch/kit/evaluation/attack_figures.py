@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-from advorch.kit.evaluation.figures import new_figure, plain, png
-from advorch.kit.evaluation.statistics import Proportion
+from advorch.kit.evaluation.figures import COLOURS, MARKS, new_figure, plain, png
+from advorch.kit.evaluation.statistics import Proportion, error_bars
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKS = ("o", "s", "^", "D", "v", "P")
 _FONT = 9
 _LINE = 0.24  # inches
 
@@ -17,7 +15,7 @@ def accuracy_dots(series: Mapping[str, Mapping[str, Proportion]], clean: Mapping
     figure = new_figure(width=7.2, height=1.3 + _LINE * len(names))
     axes = figure.add_subplot()
     for place, (model, known) in enumerate(series.items()):
-        colour, mark = COLOURS[place % len(COLOURS)], _MARKS[place % len(_MARKS)]
+        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
         rows = [(names.index(name), share) for name, share in known.items() if share.total]
         if clean[model].total:
             axes.axvline(clean[model].value, color=colour, alpha=0.5, linewidth=1, linestyle=":")
@@ -25,11 +23,7 @@ def accuracy_dots(series: Mapping[str, Mapping[str, Proportion]], clean: Mapping
             continue
         shift = (place - (len(series) - 1) / 2) * 0.18
         values = [share.value for _, share in rows]
-        spans = [share.interval() for _, share in rows]
-        errors = [
-            [max(0.0, value - span.low) for value, span in zip(values, spans, strict=True)],
-            [max(0.0, span.high - value) for value, span in zip(values, spans, strict=True)],
-        ]
+        errors = error_bars([share for _, share in rows])
         axes.errorbar(
             values, [row + shift for row, _ in rows], xerr=errors, fmt=mark, color=colour, markersize=4.5,
             elinewidth=1, capsize=2, label=plain(model),

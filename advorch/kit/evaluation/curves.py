@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from advorch.kit.evaluation.figures import new_figure, plain, png
+from advorch.kit.evaluation.figures import COLOURS, MARKS, new_figure, plain, png
+from advorch.kit.evaluation.statistics import Proportion
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8c6d1f")
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
-_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _SOFT = "#59636e"
 _FONT = 9
 _LETTER = 0.075
@@ -38,6 +37,14 @@ class Axis:
     scale: Literal["linear", "log", "symlog"] = "linear"
     share: bool = False
     count: bool = False
+
+
+def accuracy_curve(x: Sequence[float], y: Sequence[Proportion]) -> Curve:
+    """Shares with the bands of their 95% intervals."""
+    bounds = [share.interval() for share in y]
+    return Curve(
+        x=x, y=[share.value for share in y], low=[bound.low for bound in bounds], high=[bound.high for bound in bounds]
+    )
 
 
 Panel = Mapping[str, Curve]
@@ -95,7 +102,7 @@ def draw_curve(axes: "Axes", curve: Curve, name: str, place: int) -> None:
     colour = COLOURS[place % len(COLOURS)]
     axes.plot(
         list(curve.x), list(curve.y), label=plain(name), color=colour, linewidth=1.6,
-        linestyle=_DASHES[place % len(_DASHES)], marker=_MARKS[place % len(_MARKS)], markersize=4,
+        linestyle=_DASHES[place % len(_DASHES)], marker=MARKS[place % len(MARKS)], markersize=4,
         markevery=max(1, len(curve.x) // _MARKED),
     )  # fmt: skip
     if curve.low and curve.high:

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advorch.kit.evaluation.figures import new_figure, plain, png
+from advorch.kit.evaluation.figures import COLOURS, MARKS, new_figure, plain, png
 from advorch.kit.evaluation.statistics import Proportion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _FONT = 9
 _SOFT = "#59636e"
 _LINE = 0.24  # inches
@@ -60,10 +58,10 @@ def _dots(axes: "Axes", at: float, dots: Sequence[Dot], series: Sequence[str]) -
             continue
         place = series.index(dot.series)
         height = at + 0.22 * (place - (len(series) - 1) / 2) / max(1, len(series) - 1)
-        interval, colour = dot.share.interval(), _COLOURS[place % len(_COLOURS)]
+        interval, colour = dot.share.interval(), COLOURS[place % len(COLOURS)]
         axes.plot([interval.low, interval.high], [height, height], color=colour, linewidth=1.2, alpha=0.5)
         axes.plot(
-            [dot.share.value], [height], marker=_MARKERS[place % len(_MARKERS)], linestyle="none", markersize=5,
+            [dot.share.value], [height], marker=MARKS[place % len(MARKS)], linestyle="none", markersize=5,
             color=colour, label=plain(dot.series), clip_on=False,
         )  # fmt: skip
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from advorch.kit.evaluation.statistics import Proportion, error_bars
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from advorch.kit.evaluation.statistics import Proportion
-
-# Okabe and Ito's colours keep apart for colour-blind eyes too.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+# Okabe and Ito's colours keep apart for colour-blind eyes too; brown in place of their yellow, which white swallows.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8c6d1f")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _SOFT = "#59636e"
 _DPI = 144
 _SCREEN_DPI = 96
@@ -70,7 +71,7 @@ def _lines(text: str, width: int) -> list[str]:
 
 
 def accuracy_bars(
-    labels: Sequence[str], series: Mapping[str, Sequence["Proportion | None"]], axis: str, height: str = "accuracy"
+    labels: Sequence[str], series: Mapping[str, Sequence[Proportion | None]], axis: str, height: str = "accuracy"
 ) -> bytes:
     """Grouped bars of accuracies with their 95% intervals; what was not measured has no bar."""
     lines = [line for label in labels for line in wrapped(label).split("\n")]
@@ -114,24 +115,19 @@ def _bare_axes(figure: "Figure") -> "Axes":
 
 
 def _bars(
-    axes: "Axes", places: Sequence[float], values: Sequence["Proportion | None"], width: float, name: str, colour: int
+    axes: "Axes", places: Sequence[float], values: Sequence[Proportion | None], width: float, name: str, colour: int
 ) -> None:
     known = [(place, value) for place, value in zip(places, values, strict=True) if value is not None and value.total]
     if not known:
         return
-    heights = [value.value for _, value in known]
-    intervals = [value.interval() for _, value in known]
-    errors = [
-        [max(0.0, height - interval.low) for height, interval in zip(heights, intervals, strict=True)],
-        [max(0.0, interval.high - height) for height, interval in zip(heights, intervals, strict=True)],
-    ]
+    places, shares = [place for place, _ in known], [value for _, value in known]
     axes.bar(
-        [place for place, _ in known], heights, 0.92 * width, yerr=errors, label=plain(name),
-        color=_COLOURS[colour % len(_COLOURS)], error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#303030"},
+        places, [share.value for share in shares], 0.92 * width, yerr=error_bars(shares), label=plain(name),
+        color=COLOURS[colour % len(COLOURS)], error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#303030"},
     )  # fmt: skip
 
 
-def _name_heights(axes: "Axes", series: Mapping[str, Sequence["Proportion | None"]], width: float) -> None:
+def _name_heights(axes: "Axes", series: Mapping[str, Sequence[Proportion | None]], width: float) -> None:
     for place, values in enumerate(series.values()):
         for index, value in enumerate(values):
             if value is not None and value.total:
@@ -182,7 +178,12 @@ def scatter(groups: Mapping[str, Tensor]) -> bytes:
     axes = figure.add_subplot()
     for place, (name, points) in enumerate(groups.items()):
         axes.scatter(
-            points[:, 0].tolist(), points[:, 1].tolist(), s=4, alpha=0.5, label=plain(name), color=_COLOURS[place]
+            points[:, 0].tolist(),
+            points[:, 1].tolist(),
+            s=4,
+            alpha=0.5,
+            label=plain(name),
+            color=COLOURS[place % len(COLOURS)],
         )
     axes.set_aspect("equal", adjustable="datalim")
     _legend(figure, list(groups))
@@ -210,7 +211,7 @@ def comparison_grid(
     for line, (name, images) in enumerate(zip(("clean", "adversarial", "difference"), rows, strict=True)):
         for column, image in enumerate(images):
             axes = grid[line][column]
-            axes.imshow(_pixels(image), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+            axes.imshow(pixels(image), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
             if line == 0:
@@ -229,7 +230,7 @@ def sheet(samples: Tensor, box: tuple[float, float], columns: int = 8) -> bytes:
     lines = [torch.cat(tiles[start : start + columns], dim=-1) for start in range(0, len(tiles), columns)]
     figure = new_figure(width=0.7 * columns, height=0.7 * len(lines))
     axes = figure.add_subplot()
-    axes.imshow(_pixels(torch.cat(lines, dim=-2)), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+    axes.imshow(pixels(torch.cat(lines, dim=-2)), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
     axes.set_axis_off()
     return png(figure)
 
@@ -238,7 +239,8 @@ def _framed(image: Tensor) -> Tensor:
     return torch.nn.functional.pad(image.detach().cpu(), (1, 1, 1, 1), value=1.0)
 
 
-def _pixels(image: Tensor) -> "NDArray[Any]":
+def pixels(image: Tensor) -> "NDArray[Any]":
+    """Rows and columns, and channels where there are three."""
     flat = image.detach().to("cpu", torch.float64).clamp(0, 1)
     if flat.dim() == 3 and flat.shape[0] == 1:
         flat = flat[0]

@@ -71,6 +71,14 @@ def slug(text: str, joint: str = "_") -> str:
     return name if name[0].isalpha() else f"x{joint}{name}"
 
 
+def metrics_by_label(labels: Sequence[str], found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Plain names where one thing was measured; of several, each under its own label."""
+    if len(found) == 1:
+        return dict(found[0])
+    named = zip(unique_slugs(labels), found, strict=True)
+    return {f"{name}.{metric}": value for name, own in named for metric, value in own.items()}
+
+
 def unique_slugs(texts: Sequence[str], joint: str = "_") -> list[str]:
     """A slug for each text; of equal ones the later carry a number."""
     names: list[str] = []

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from advorch.kit.evaluation.figures import new_figure, plain, png
-from advorch.kit.evaluation.panels import pixels, shown_box, unit
+from advorch.kit.evaluation.figures import new_figure, pixels, plain, png
+from advorch.kit.evaluation.panels import shown_box, unit
 from advorch.threat import Box
 
 if TYPE_CHECKING:

@@ -3,17 +3,15 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
-from advorch.kit.evaluation.figures import new_figure, plain, png
+from advorch.kit.evaluation.figures import new_figure, pixels, plain, png
 from advorch.threat import Box, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
 WRONG = "#D55E00"
 _QUIET = "#c8ced4"
@@ -112,10 +110,3 @@ def _wrapped(text: str, side: float) -> list[str]:
 
 def _lines(text: str, side: float) -> int:
     return len(_wrapped(text, side))
-
-
-def pixels(image: Tensor) -> "NDArray[Any]":
-    """Rows and columns, and channels where there are three."""
-    flat = image.detach().to("cpu", torch.float64).clamp(0, 1)
-    flat = flat[0] if flat.dim() == 3 and flat.shape[0] == 1 else flat
-    return flat.numpy() if flat.dim() == 2 else flat.permute(1, 2, 0).numpy()

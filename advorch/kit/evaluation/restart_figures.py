@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advorch.kit.evaluation.figures import new_figure, plain, png, wrapped
+from advorch.kit.evaluation.figures import COLOURS, new_figure, plain, png, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 _HATCHES = ("", "///", "...", "xxx")
 _SOFT = "#59636e"
 _FONT = 9
@@ -44,7 +43,7 @@ def loss_curves(found: Sequence[Ascents]) -> bytes:
         for place, axes in enumerate(axes_row):
             _bare(axes)
             for curve in each.curves[place].tolist():
-                axes.plot(curve, color=_COLOURS[line % len(_COLOURS)], linewidth=0.7, alpha=0.55)
+                axes.plot(curve, color=COLOURS[line % len(COLOURS)], linewidth=0.7, alpha=0.55)
             axes.set_ylim(bottom=0)
             if line == 0:
                 axes.set_title(plain(each.titles[place]), fontsize=_FONT)
@@ -65,7 +64,7 @@ def final_losses(found: Sequence[Ascents]) -> bytes:
         edges, logarithmic = _edges(torch.cat(values))
         for line, (each, losses) in enumerate(zip(found, values, strict=True)):
             axes.hist(
-                losses.tolist(), bins=edges, alpha=0.6, color=_COLOURS[line % len(_COLOURS)], edgecolor="white",
+                losses.tolist(), bins=edges, alpha=0.6, color=COLOURS[line % len(COLOURS)], edgecolor="white",
                 linewidth=0.3, hatch=_HATCHES[line % len(_HATCHES)], label=plain(each.model),
             )  # fmt: skip
         if logarithmic:
@@ -91,7 +90,7 @@ def between(found: Sequence[Ascents]) -> bytes:
     figure = new_figure(width=1.2 + 3.1 * len(found), height=4.6)
     grid = figure.subplots(2, len(found), squeeze=False, sharey="row", height_ratios=[1.5, 1])
     for column, each in enumerate(found):
-        colour = _COLOURS[column % len(_COLOURS)]
+        colour = COLOURS[column % len(COLOURS)]
         upper, lower = grid[0][column], grid[1][column]
         for axes in (upper, lower):
             _bare(axes)
@@ -120,8 +119,9 @@ def _edges(values: Tensor) -> tuple[list[float], bool]:
     if high <= low:
         low, high = low - 0.5, high + 0.5
     ends = (math.log(low), math.log(high)) if logarithmic else (low, high)
-    edges = torch.linspace(*ends, _BINS + 1, dtype=torch.float64)
-    return (edges.exp() if logarithmic else edges).tolist(), logarithmic
+    inner = torch.linspace(*ends, _BINS + 1, dtype=torch.float64)[1:-1]
+    # Exact at both ends: what lies beyond by rounding would not be counted.
+    return [low, *(inner.exp() if logarithmic else inner).tolist(), high], logarithmic
 
 
 def _few_ticks(low: float, high: float) -> list[float]:

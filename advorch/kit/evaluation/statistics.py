@@ -29,6 +29,19 @@ class Proportion:
         """The share; of nothing it is nothing."""
         return self.count / self.total if self.total else math.nan
 
+    @property
+    def known(self) -> float | None:
+        """The share for a table, where nothing is a blank."""
+        return self.value if self.total else None
+
+    @property
+    def bounded(self) -> tuple[float | None, float | None, float | None]:
+        """The share for a table with its bounds, or three blanks."""
+        if not self.total:
+            return None, None, None
+        interval = self.interval()
+        return self.value, interval.low, interval.high
+
     def interval(self, confidence: float = 0.95) -> Interval:
         """Wilson's score interval."""
         return wilson(self.count, self.total, confidence)
@@ -37,6 +50,15 @@ class Proportion:
 def proportion(flags: Tensor) -> Proportion:
     """The share of true flags."""
     return Proportion(int(flags.sum()), flags.numel())
+
+
+def error_bars(shares: Sequence[Proportion]) -> list[list[float]]:
+    """How far the interval of each share reaches below it, and above it."""
+    spans = [(share.value, share.interval()) for share in shares]
+    return [
+        [max(0.0, value - span.low) for value, span in spans],
+        [max(0.0, span.high - value) for value, span in spans],
+    ]
 
 
 def wilson(count: int, total: int, confidence: float = 0.95) -> Interval:

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.attack.adam import adapted
+from advorch.kit.attack.logits import check_logits
 from advorch.kit.attack.objectives import cross_entropy
-from advorch.kit.attack.victim import check_logits
 from advorch.kit.perturbation.fitting import State
-
-_DECAY, _DECAY_OF_SQUARES, _TINY = 0.9, 0.999, 1e-12
 
 
 class Cost(NamedTuple):
@@ -40,22 +39,17 @@ def slope(picture: Tensor, cost: Callable[[Tensor], Cost]) -> tuple[Tensor, Cost
 
 
 def descended(state: State, gradient: Tensor, number: int, lr: float, legal: Callable[[Tensor], Tensor]) -> State:
-    """One step of Adam (Kingma and Ba, ICLR 2015), brought back to what is legal."""
-    mean = torch.lerp(gradient, state["mean"], _DECAY)
-    squares = torch.lerp(gradient.square(), state["squares"], _DECAY_OF_SQUARES)
-    first, second = mean / (1 - _DECAY ** (number + 1)), squares / (1 - _DECAY_OF_SQUARES ** (number + 1))
-    step = torch.where(second > 0, first / (second.sqrt() + _TINY), 0)
-    return {**state, "pattern": legal(state["pattern"] - lr * step), "mean": mean, "squares": squares}
+    """One step of Adam, brought back to what is legal."""
+    found = adapted(gradient, state["mean"], state["squares"], number)
+    return {"pattern": legal(state["pattern"] - lr * found.step), "mean": found.mean, "squares": found.squares}
 
 
-def towards(module: nn.Module, images: Tensor, goal: Tensor, *, targeted: bool) -> Cost:
-    """The mean of -log p(target), or of log p(label) where any other label will do."""
+def towards(module: nn.Module, images: Tensor, target: Tensor) -> Cost:
+    """The mean of -log p(target)."""
     logits = check_logits(module(images), len(images))
-    loss = cross_entropy(logits, goal).mean()
-    return Cost(loss if targeted else -loss, logits)
+    return Cost(cross_entropy(logits, target).mean(), logits)
 
 
-def reached(logits: Tensor, goal: Tensor, *, targeted: bool) -> Tensor:
+def reached(logits: Tensor, target: Tensor) -> Tensor:
     """The share that is where it should be."""
-    hit = logits.argmax(1).eq(goal)
-    return (hit if targeted else ~hit).double().mean()
+    return logits.argmax(1).eq(target).double().mean()

@@ -1,21 +1,9 @@
-"""Projective maps of the plane: from corners, of points, of images."""
+"""Projective maps of the plane: of points, of images."""
 
 import torch
 from torch import Tensor
 
 from advorch.kit.perturbation.sampling import Beyond, frame_points, gathered, sample
-
-
-def from_corners(source: Tensor, target: Tensor) -> Tensor:
-    """The map that takes four points to four others, no three of either in line: (n, 4, 2) twice give (n, 3, 3)."""
-    u, v = source.unbind(2)
-    x, y = target.unbind(2)
-    zero, one = torch.zeros_like(u), torch.ones_like(u)
-    across = torch.stack([u, v, one, zero, zero, zero, -u * x, -v * x], 2)
-    down = torch.stack([zero, zero, zero, u, v, one, -u * y, -v * y], 2)
-    known = torch.cat([x, y], 1)
-    found: Tensor = torch.linalg.solve(torch.cat([across, down], 1), known)
-    return torch.cat([found, torch.ones_like(found[:, :1])], 1).view(-1, 3, 3)
 
 
 def similarity(scale: Tensor, angle: Tensor, shift: Tensor) -> Tensor:

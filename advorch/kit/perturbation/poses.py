@@ -1,7 +1,7 @@
 """How objects stand before the camera: drawn from a scene's law, or exactly where somebody says."""
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,10 +29,6 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.yaw)
-
-    def take(self, index: "Tensor | slice") -> "Poses":
-        """Those at an index."""
-        return Poses(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
     def rotation(self) -> Tensor:
         """About the upright axis first, then the level one, then the line of sight: (n, 3, 3)."""

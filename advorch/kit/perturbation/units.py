@@ -19,6 +19,8 @@ def box_of_images(shape: tuple[int, ...], box: Box | None) -> Range:
     """The same for one sample's shape."""
     if len(shape) != 3:
         raise _refused(f"this is for images (channels, height, width), not samples of shape {shape}")
+    if shape[1] != shape[2]:
+        raise _refused(f"this turns what it shows, and is for square images, not {shape[1]} by {shape[2]} pixels")
     low, high = box or (None, None)
     if isinstance(low, float | int) and isinstance(high, float | int):
         return low, high

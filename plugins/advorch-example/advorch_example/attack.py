@@ -12,7 +12,8 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.loop import Estimator, Recipe, ascend
 from advorch.kit.attack.objectives import Objective
 from advorch.kit.attack.schedules import share_of_epsilon
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.slopes import Slope
+from advorch.kit.attack.victim import Victim
 from advorch_example import SmoothedParams
 
 STEEPEST = {Norm.LINF: sign, Norm.L2: unit_l2}

@@ -42,9 +42,8 @@ def perturb_dlr(victim: Victim, x: Tensor, y: Tensor, params: ApgdParams, rng: D
 
 def perturb_towards(victim: Victim, x: Tensor, y: Tensor, params: ApgdTargetedParams, rng: Draws) -> Tensor:
     """Ascents on the targeted ratio, one for each restart and each of the likeliest wrong classes."""
-    classes = victim.value(x[:1], y[:1]).logits.shape[1]
     recipe = _recipe(victim.norm, params, dlr)
-    towards = [replace(recipe, aim=_aim(place)) for place in range(min(params.targets, classes - 1))]
+    towards = [replace(recipe, aim=_aim(place)) for place in range(min(params.targets, victim.classes(x) - 1))]
     return relay(victim, x, y, towards * params.restarts, rng)
 
 
@@ -71,7 +70,7 @@ def _recipe(norm: Norm, params: ApgdParams, objective: Objective) -> Recipe:
         return whole
     left = params.steps - sum(_part(share, params.steps) for _, share in _WIDER)
     approach = _through_wider_balls(params.steps)
-    return replace(whole, steps=left, advance=sparse_auto_steps(left), approach=approach)
+    return replace(whole, steps=left, advance=sparse_auto_steps(left), approach=approach, ahead=params.steps - left)
 
 
 def _through_wider_balls(steps: int) -> Approach:
@@ -97,6 +96,7 @@ def _hardest(walk: Walk, recipe: Recipe, factor: int, steps: int, z: Tensor) -> 
         start=lambda ball, _: ball.project(z),
         advance=sparse_auto_steps(steps),
         approach=None,
+        ahead=0,
         restarts=1,
     )
     return ascend(wider, walk.ball.x, walk.y, stage, walk.rng.fork(factor))

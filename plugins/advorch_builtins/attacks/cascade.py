@@ -2,9 +2,9 @@
 
 A few steps of PGD, short ascents towards the three likeliest classes and a hundred squares come first; whoever they do
 not fool goes through every attack of AutoAttack, whole and with the random numbers that it has there. So whoever stands
-here stands there too, to the bit, and the verdict is at least as strong. What
-is saved are the long attacks on samples that a later one would have fooled; a sample that withstands costs one or two
-per cent more, and most of a robust model's bill is for those.
+here stands there too, to the bit, and the verdict is at least as strong. What is saved are the long attacks on samples
+that a later one would have fooled; a sample that withstands costs one or two per cent more, and most of a robust
+model's bill is for those.
 """
 
 from collections.abc import Sequence

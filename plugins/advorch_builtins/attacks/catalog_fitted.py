@@ -44,7 +44,7 @@ class UniversalParams(Params):
         Literal["deepfool", "sgd"],
         Field(description="Moosavi-Dezfooli's steps over the nearest boundaries, or ascent of the clipped loss"),
     ] = "deepfool"
-    until: Annotated[Share, Field(description="share of fooled samples, over a whole pass, that is enough")] = 0.8
+    until: Annotated[Share, Field(gt=0, description="share of fooled samples, over a whole pass, that is enough")] = 0.8
     inner: Annotated[Count, Field(description="deepfool: boundaries crossed for one sample at most")] = 10
     classes: Annotated[int, Field(ge=2, description="deepfool: likeliest classes looked at")] = 10
     overshoot: Annotated[NonNegative, Field(description="deepfool: how much further than the boundary")] = 0.02

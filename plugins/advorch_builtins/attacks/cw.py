@@ -14,21 +14,22 @@ import torch
 from torch import Tensor
 
 from advorch.api import Box
+from advorch.kit.attack.adam import adapted
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.rows import euclidean, per_sample, total
 from advorch.kit.attack.schedules import cosine
 from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink, slope_of
+from advorch.kit.attack.slopes import Slope
 from advorch.kit.attack.tradeoff import smallest_constant
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.victim import Victim
 from advorch.kit.box import ends_of
 from advorch_builtins.attacks.catalog_minimal import CwParams
 
 _WIDER = 1.01
 _STALLED = 0.9999
 _CROSSINGS = 100  # how often all steps together could cover the way to the linearised boundary
-_BETA1, _BETA2, _TINY = 0.9, 0.999, 1e-12
 
 
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: CwParams, rng: Draws) -> Tensor:
@@ -112,13 +113,10 @@ def _cooling(number: int, steps: int) -> float:
 
 
 def _adam_memory(x: Tensor) -> dict[str, Tensor]:
-    return {"mean": torch.zeros_like(x), "square": torch.zeros_like(x)}
+    return {"mean": torch.zeros_like(x), "squares": torch.zeros_like(x)}
 
 
 def _adam(walk: Walk, slope: Tensor) -> Tensor:
-    """Kingma and Ba, ICLR 2015."""
-    memory, count = walk.memory, walk.number + 1
-    memory["mean"] = _BETA1 * memory["mean"] + (1 - _BETA1) * slope
-    memory["square"] = _BETA2 * memory["square"] + (1 - _BETA2) * slope.square()
-    mean, square = memory["mean"] / (1 - _BETA1**count), memory["square"] / (1 - _BETA2**count)
-    return mean / (square.sqrt() + _TINY)
+    found = adapted(slope, walk.memory["mean"], walk.memory["squares"], walk.number)
+    walk.memory.update(mean=found.mean, squares=found.squares)
+    return found.step

@@ -17,8 +17,9 @@ from advorch.kit.attack.objectives import cross_entropy, margin
 from advorch.kit.attack.rows import euclidean, per_sample
 from advorch.kit.attack.schedules import cosine
 from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink
+from advorch.kit.attack.slopes import Slope
 from advorch.kit.attack.step import Memory
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_minimal import DdnParams
 
 _LEAD = 5.0  # ten and three find norms up to 1 % and 3 % larger on small nets for MNIST

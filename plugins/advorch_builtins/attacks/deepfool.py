@@ -17,7 +17,8 @@ from advorch.kit.attack.hyperplane import dual_length, nearest_lead
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.rows import per_sample
 from advorch.kit.attack.shrink import Shrink, Walk, height_of, outcome, shrink
-from advorch.kit.attack.victim import Height, Victim
+from advorch.kit.attack.slopes import Height
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_minimal import DeepFoolParams
 
 _HAIR = 1e-7  # where the point is on the boundary already, the overshoot of nothing is nothing

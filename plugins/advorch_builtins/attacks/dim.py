@@ -13,8 +13,9 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.loop import ascend
 from advorch.kit.attack.recipe import Walk
 from advorch.kit.attack.resizing import check_images, resized_and_padded
+from advorch.kit.attack.slopes import View
 from advorch.kit.attack.surveys import seen
-from advorch.kit.attack.victim import Victim, View
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_momentum import DimParams
 from advorch_builtins.attacks.mim import momentum_recipe
 

@@ -21,9 +21,10 @@ from advorch.kit.attack.objectives import cross_entropy
 from advorch.kit.attack.recipe import Recipe, Walk, where_it_stands
 from advorch.kit.attack.rows import euclidean, per_sample, size
 from advorch.kit.attack.schedules import constant
+from advorch.kit.attack.slopes import Slope
 from advorch.kit.attack.surrogates import stand_in
 from advorch.kit.attack.traceless import untouched
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_transfer import EnsembleParams
 
 

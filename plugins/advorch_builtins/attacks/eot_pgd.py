@@ -22,10 +22,11 @@ from advorch.kit.attack.loop import Recipe, ascend
 from advorch.kit.attack.recipe import Walk
 from advorch.kit.attack.resizing import check_images, resized_and_padded
 from advorch.kit.attack.schedules import constant, share_of_epsilon
+from advorch.kit.attack.slopes import View
 from advorch.kit.attack.starts import at_random
 from advorch.kit.attack.surveys import averaged, seen
-from advorch.kit.attack.victim import Victim, View
-from advorch.kit.attack.warp import Warp
+from advorch.kit.attack.victim import Victim
+from advorch.kit.attack.warp import Warp, black_of
 from advorch_builtins.attacks.catalog_fixed import EotPgdParams
 from advorch_builtins.attacks.poses import drawn_pose
 
@@ -67,8 +68,7 @@ def _transformation(params: EotPgdParams, box: Box | None) -> Transformation:
     if params.view == "resize":
         return lambda z, rng: resized_and_padded(z, params.least, 1.0, rng)
     if params.view == "pose":
-        black = 0.0 if box is None else box[0]
-        warp = Warp(degrees=params.degrees, shift=params.shift, black=black)
+        warp = Warp(degrees=params.degrees, shift=params.shift, black=black_of(box))
         return lambda z, rng: warp(z, drawn_pose(rng, z))
     return _imported(params.view)
 

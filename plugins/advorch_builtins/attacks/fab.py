@@ -18,8 +18,9 @@ from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.rows import per_sample, total
 from advorch.kit.attack.shrink import Shrink, Walk, height_of, nobody, outcome, shrink, unfinished
+from advorch.kit.attack.slopes import Height
 from advorch.kit.attack.step import Memory
-from advorch.kit.attack.victim import Height, Victim
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_minimal import FabParams, FabSettings
 
 _SHARE_OF_CLEAN = 0.1
@@ -99,5 +100,7 @@ def _boundary(walk: Walk, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _nearby(victim: Victim, x: Tensor, best: Nearest, rng: Draws) -> Tensor:
-    radius = torch.minimum(best.distance, victim.judged_ball(x).epsilon.double()) / 2
-    return victim.ball_of(x, radius).random(rng)
+    """Within half of the way to what fooled and half of epsilon; with neither, to how far the search went."""
+    radius = torch.minimum(best.distance, victim.judged_ball(x).epsilon.double())
+    radius = torch.where(radius.isfinite(), radius, victim.ball_of(x, torch.inf).distance(best.z))
+    return victim.ball_of(x, radius / 2).random(rng)

@@ -16,7 +16,8 @@ from advorch.kit.attack.hyperplane import dual_length
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.schedules import cosine
 from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink, slope_of
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.slopes import Slope
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_minimal import FmnParams
 
 _LAST_GAMMA = 0.001  # also how far beyond a linearised boundary to look, since nobody is fooled on it

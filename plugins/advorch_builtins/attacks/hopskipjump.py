@@ -9,7 +9,6 @@ random, or the boundary is not smooth at the scale delta, the normal is noise.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,12 +17,12 @@ from torch import Tensor
 from advorch.api import Norm, span
 from advorch.kit.attack.decision import back_to_boundary, clipped, start_that_fools, unfinished
 from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.estimators import portions
 from advorch.kit.attack.rows import euclidean, per_sample, size
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_black_box import HopSkipJumpParams
 
-_ROWS = 4096
 _MOST_DRAWS = 10_000
 _HALVED_JUMPS = 15
 
@@ -32,7 +31,8 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: HopSkipJumpParams, rng
     """The boundary point where the last iteration ends."""
     z, fooled = start_that_fools(victim, x, y, params.starts, rng.fork("start"))
     rows = unfinished(victim, x, z, fooled)
-    z = z.index_copy(0, rows, _bisected(victim.take(rows), x[rows], y[rows], z[rows]))
+    if len(rows):  # not every model takes a batch of nothing
+        z = z.index_copy(0, rows, _bisected(victim.take(rows), x[rows], y[rows], z[rows]))
     for number in range(1, params.steps + 1):
         rows = unfinished(victim, x, z, fooled)
         if not len(rows):
@@ -70,7 +70,7 @@ def boundary_normal(place: Place, radius: Tensor, draws: int, rng: Draws) -> Ten
     weighted, plain = torch.zeros_like(z), torch.zeros_like(z)
     votes = torch.zeros(len(z), dtype=z.dtype, device=z.device)
     reach = radius.view(-1, *[1] * z.dim())
-    for count in _portions(draws, len(z)):
+    for count in portions(victim, draws, len(z)):
         points = clipped(space, z[:, None] + reach * _directions(victim.norm, space, rng, count))
         way = (points - z[:, None]) / reach
         vote = victim.fooled(points.flatten(0, 1), place.y.repeat_interleave(count)).view(-1, count).to(z.dtype) * 2 - 1
@@ -80,13 +80,6 @@ def boundary_normal(place: Place, radius: Tensor, draws: int, rng: Draws) -> Ten
     baseline = torch.where(mean.abs() < 1, mean, 0)  # where all agree there is nothing to compare with
     normal = weighted - per_sample(baseline, z) * plain
     return normal / per_sample(euclidean(normal).to(z.dtype).clamp(min=torch.finfo(z.dtype).tiny), z)
-
-
-def _portions(draws: int, samples: int) -> Iterator[int]:
-    """The draws, as many at a time as fit."""
-    most = max(1, _ROWS // samples)
-    for start in range(0, draws, most):
-        yield min(most, draws - start)
 
 
 def _directions(norm: Norm, space: ThreatSet, rng: Draws, count: int) -> Tensor:

@@ -16,8 +16,9 @@ from advorch.kit.attack.objectives import cross_entropy, margin
 from advorch.kit.attack.quasi_newton import fresh, next_trial
 from advorch.kit.attack.rows import per_sample, total
 from advorch.kit.attack.shrink import Shrink, Walk, outcome, shrink, slope_of
+from advorch.kit.attack.slopes import Slope
 from advorch.kit.attack.tradeoff import smallest_constant
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_minimal import LbfgsParams
 
 _CURVATURE = 2.0  # of the squared distance

@@ -12,8 +12,9 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.loop import ascend
 from advorch.kit.attack.recipe import Walk
 from advorch.kit.attack.rows import per_sample
+from advorch.kit.attack.slopes import View
 from advorch.kit.attack.surveys import Viewer, seen
-from advorch.kit.attack.victim import Victim, View
+from advorch.kit.attack.victim import Victim
 from advorch_builtins.attacks.catalog_momentum import NimParams
 from advorch_builtins.attacks.mim import momentum_recipe
 

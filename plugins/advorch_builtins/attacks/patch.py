@@ -44,12 +44,12 @@ class PatchFitting:
         maps, mask, goal = placed(self._params.placing, rng, batch.x), self._mask(batch.x), self._task.goals(batch.y)
 
         def cost(patch: Tensor) -> Cost:
-            return towards(self._task.module, paste(batch.x, patch[None], mask[None], maps), goal, targeted=True)
+            return towards(self._task.module, paste(batch.x, patch[None], mask[None], maps), goal)
 
         gradient, seen = slope(state["pattern"], cost)
         length = self._params.lr * (self._range[1] - self._range[0])
         state = descended(state, gradient, number, length, lambda patch: patch.clamp(*self._ink))
-        return Turn(state, {"loss": seen.value, "reached": reached(seen.logits, goal, targeted=True)})
+        return Turn(state, {"loss": seen.value, "reached": reached(seen.logits, goal)})
 
     def enough(self, state: State) -> bool:
         """Every step helps."""

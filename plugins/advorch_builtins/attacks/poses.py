@@ -4,14 +4,13 @@ from torch import Tensor
 
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.victim import Victim
-from advorch.kit.attack.warp import Warp
+from advorch.kit.attack.warp import Warp, black_of
 from advorch_builtins.attacks.catalog_geometric import PoseParams
 
 
 def warp_of(victim: Victim, params: PoseParams) -> Warp:
-    """The poses that the parameters allow; black is the lowest legal value, of each channel."""
-    black = 0.0 if victim.box is None else victim.box[0]
-    return Warp(degrees=params.degrees, shift=params.shift, padding=params.padding, black=black)
+    """The poses that the parameters allow."""
+    return Warp(degrees=params.degrees, shift=params.shift, padding=params.padding, black=black_of(victim.box))
 
 
 def drawn_pose(rng: Draws, x: Tensor) -> Tensor:

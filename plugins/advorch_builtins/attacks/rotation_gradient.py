@@ -16,9 +16,10 @@ from advorch.kit.attack.loop import ascend
 from advorch.kit.attack.recipe import Recipe, Walk
 from advorch.kit.attack.rows import per_sample
 from advorch.kit.attack.schedules import constant
+from advorch.kit.attack.slopes import Slope
 from advorch.kit.attack.step import Direction, Schedule, Step
 from advorch.kit.attack.threat_set import ThreatSet
-from advorch.kit.attack.victim import Slope, Victim
+from advorch.kit.attack.victim import Victim
 from advorch.kit.attack.warp import Warp
 from advorch_builtins.attacks.catalog_geometric import RotationGradientParams
 from advorch_builtins.attacks.poses import drawn_pose, warp_of

@@ -6,7 +6,7 @@ to a thousandth of itself. FGSM may fool at one epsilon and not at a larger one:
 that the doubling meets, not the infimum. Attacks made for the smallest perturbation (DDN, FMN) go lower for less.
 """
 
-import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,18 +35,18 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: SmallestParams, rng: D
     return found.z.index_copy(0, standing, last.detach())
 
 
-def _base(params: SmallestParams) -> tuple[AttackFn[Params], Params]:
-    known: dict[str, tuple[AttackFn[Params], Params]] = {
-        "fgsm": (fgsm.perturb, FgsmParams()),  # type: ignore[dict-item]
-        "bim": (bim.perturb, BimParams(steps=params.steps)),  # type: ignore[dict-item]
-        "pgd": (pgd.perturb, PgdParams(steps=params.steps)),  # type: ignore[dict-item]
+def _base(params: SmallestParams) -> tuple[AttackFn[Any], Params]:
+    known: dict[str, tuple[AttackFn[Any], Params]] = {
+        "fgsm": (fgsm.perturb, FgsmParams()),
+        "bim": (bim.perturb, BimParams(steps=params.steps)),
+        "pgd": (pgd.perturb, PgdParams(steps=params.steps)),
     }
     return known[params.base]
 
 
 def _spending(victim: Victim, epsilon: Tensor) -> Victim:
     """The same victim with a ball to stay in; what is asked of it counts here."""
-    spending = copy.copy(victim.resized(epsilon))
+    spending = victim.resized(epsilon)
     spending.budget = Budget.FIXED
     return spending
 

@@ -9,6 +9,7 @@ The norm is divided by that of the mask, so that lambda is a price on the distan
 import torch
 from torch import Tensor
 
+from advorch.api import ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
 from advorch.kit.data import Data
 from advorch.kit.perturbation.ascent import Cost, beginning, descended, reached, slope, towards
@@ -29,6 +30,10 @@ class StickerFitting:
         self._params = params
         self._range = image_range(task.signature)
         self._palette = palette_of(params.palette, task.signature.shape[0], task.data.x).to(task.device)
+        if not bool(self._mask(task.data.x).any()):
+            message = f"the mask covers no pixel of photos of shape {task.signature.shape}"
+            hint = "a rectangle is left, top, right, bottom, as shares of the photo, and is rounded to whole pixels"
+            raise StageFailed(message, error_class=ErrorClass.USER, hint=hint)
 
     def begin(self) -> State:
         """What the mean photo shows."""
@@ -42,14 +47,14 @@ class StickerFitting:
         def cost(sticker: Tensor) -> Cost:
             worn = photos * (1 - mask) + sticker * mask
             seen = photograph(worn, poses, self._params.scene, rng, frame=(photos.shape[2], photos.shape[3]))
-            found = towards(self._task.module, from_unit(seen, self._range), goal, targeted=True)
+            found = towards(self._task.module, from_unit(seen, self._range), goal)
             price = self._params.lambda_ * self._size(sticker, photos, mask)
             price = price + self._params.nps * non_printability(sticker, self._palette, mask)
             return Cost(found.value + price, found.logits)
 
         gradient, seen = slope(state["pattern"], cost)
         state = descended(state, gradient, number, self._params.lr, lambda sticker: sticker.clamp(0, 1))
-        metrics = {"loss": seen.value, "reached": reached(seen.logits, goal, targeted=True)}
+        metrics = {"loss": seen.value, "reached": reached(seen.logits, goal)}
         metrics |= {"nps": non_printability(state["pattern"], self._palette, mask)}
         return Turn(state, metrics | {"size": self._size(state["pattern"], photos, mask)})
 

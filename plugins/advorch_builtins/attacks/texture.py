@@ -49,13 +49,13 @@ class TextureFitting:
 
         def cost(texture: Tensor) -> Cost:
             views = self._views(texture, len(batch), poses, rng)
-            found = towards(self._task.module, from_unit(views, self._range), goal, targeted=True)
+            found = towards(self._task.module, from_unit(views, self._range), goal)
             told["distance"] = apart(views, before, self._params.distance).mean()
             return Cost(found.value + self._params.lambda_ * told["distance"], found.logits)
 
         gradient, seen = slope(state["pattern"], cost)
         state = descended(state, gradient, number, self._params.lr, lambda texture: texture.clamp(0, 1))
-        metrics = {"loss": seen.value, "reached": reached(seen.logits, goal, targeted=True)}
+        metrics = {"loss": seen.value, "reached": reached(seen.logits, goal)}
         return Turn(state, metrics | {"distance": told["distance"].detach()})
 
     def enough(self, state: State) -> bool:

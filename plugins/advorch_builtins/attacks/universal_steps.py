@@ -32,18 +32,15 @@ def _towards_target(victim: Victim, z: Tensor, target: Tensor, params: Universal
     """DeepFool's step with one boundary: that between what the model says now and the target."""
     ball, start = victim.ball_of(z, torch.inf), z
     for _ in range(params.inner):
-        label = victim.labels(z)
+        logits = victim.logits(z)
+        label = logits.argmax(1)
         # With nothing to gain there is no slope: who has arrived stays.
-        other = torch.where(label.eq(target), (target + 1) % _classes(victim, z), label)
+        other = torch.where(label.eq(target), (target + 1) % logits.shape[1], label)
         seen = victim.class_slopes(z, other, target[:, None])
         gap = torch.where(label.eq(target), 0, -seen.lead[:, 0])
         step = onto_hyperplane(ball, z, seen.gradient[:, 0], gap * (1 + _BEYOND))
         z = ball.project(z + step)
     return ball.project(start + (1 + params.overshoot) * (z - start))
-
-
-def _classes(victim: Victim, z: Tensor) -> int:
-    return victim.logits(z[:1]).shape[1]
 
 
 def clipped_ascent(

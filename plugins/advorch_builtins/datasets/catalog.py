@@ -86,16 +86,6 @@ class ImageFolderParams(FolderParams):
     ] = None
 
 
-class SentencesParams(FolderParams):
-    """Text files, one sentence a line, one file a class."""
-
-    train: Annotated[tuple[str, ...], Field(min_length=1, description="files in root, one a class")]
-    test: Annotated[tuple[str, ...], Field(description="files in root, in the same order")] = ()
-    classes: Annotated[tuple[str, ...], Field(description="class names; default: the training files' names")] = ()
-    length: Annotated[Count, Field(description="tokens kept of a sentence, its end mark included")] = 16
-    vocabulary: Annotated[Count, Field(description="most frequent words kept")] = 10_000
-
-
 def _digits() -> DatasetFn[DigitsParams]:
     from advorch_builtins.datasets.digits import load
 
@@ -152,12 +142,6 @@ def _gtsrb() -> DatasetFn[SignsParams]:
 
 def _image_folder() -> DatasetFn[ImageFolderParams]:
     from advorch_builtins.datasets.image_folder import load
-
-    return load
-
-
-def _sentences() -> DatasetFn[SentencesParams]:
-    from advorch_builtins.datasets.sentences import load
 
     return load
 
@@ -231,22 +215,14 @@ IMAGE_FOLDER = Dataset(
     load=_image_folder,
     files=lambda params: image_files(expand(params.root), expand(params.classes) if params.classes else None),
 )
-SENTENCES = Dataset(
-    name="sentences",
-    summary="sentences as padded word numbers, one text file a class",
-    params=SentencesParams,
-    load=_sentences,
-    box=None,
-    files=lambda params: [expand(params.root) / name for name in (*params.train, *params.test)],
-)
 
 
 @hookimpl
 def advorch_components() -> Components:
     """Every dataset that comes with advorch."""
-    from advorch_builtins.datasets import catalog_archive
+    from advorch_builtins.datasets import catalog_archive, catalog_sentences
 
     return (
-        DIGITS, MOONS, CIRCLES, RING, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, GTSRB, IMAGE_FOLDER, SENTENCES,
-        *catalog_archive.COMPONENTS,
+        DIGITS, MOONS, CIRCLES, RING, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, GTSRB, IMAGE_FOLDER,
+        *catalog_sentences.COMPONENTS, *catalog_archive.COMPONENTS,
     )  # fmt: skip

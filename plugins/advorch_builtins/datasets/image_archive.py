@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -35,8 +35,7 @@ def load(params: ImageArchiveParams, split: str) -> Data:
     path, wanted = expand(params.archive), check_split(split)
     if not path.is_file():
         raise missing(path, _WHERE)
-    found = list(_pictures(path, params, wanted))
-    names = sorted({picture.label for picture in found})
+    found, names = _read(path, params, wanted)
     if not found:
         raise malformed(path, f"holds no image of the split '{split}': {_WHERE}")
     ordered = list(take_turns([_of_class(found, name) for name in names]))
@@ -54,24 +53,35 @@ def _of_class(found: Iterable[_Picture], name: str) -> list[_Picture]:
     return sorted((picture for picture in found if picture.label == name), key=lambda picture: picture.name)
 
 
-def _pictures(path: Path, params: ImageArchiveParams, split: str) -> Iterator[_Picture]:
-    """Every image that belongs to the split; what lies elsewhere in the archive is passed over."""
-    mode: Literal["RGB", "L"] = "RGB" if params.mode == "rgb" else "L"
+def _read(path: Path, params: ImageArchiveParams, split: str) -> tuple[list[_Picture], list[str]]:
+    """The images of a split, and the classes of both: a class keeps its number where a split has none of it."""
+    found, names = [], set()
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 place = PurePosixPath(member.name)
-                if member.isfile() and _belongs(place, split, params.test_share):
-                    picture = read_picture(Path(place), params.size, mode, archive.extractfile(member))
-                    pixels = picture.reshape(params.size, params.size, -1).transpose(2, 0, 1)
-                    yield _Picture(place.parent.name, place.name, pixels)
+                if not member.isfile() or not _is_image(place):
+                    continue
+                names.add(place.parent.name)
+                if _belongs(place, split, params.test_share):
+                    found.append(_picture(place, archive.extractfile(member), params))
     except (tarfile.TarError, EOFError, OSError) as error:
         raise malformed(path, f"cannot be read as a tar file ({error})") from error
+    return found, sorted(names)
+
+
+def _picture(place: PurePosixPath, file: IO[bytes] | None, params: ImageArchiveParams) -> _Picture:
+    mode: Literal["RGB", "L"] = "RGB" if params.mode == "rgb" else "L"
+    picture = read_picture(Path(place), params.size, mode, file)
+    pixels = picture.reshape(params.size, params.size, -1).transpose(2, 0, 1)
+    return _Picture(place.parent.name, place.name, pixels)
+
+
+def _is_image(place: PurePosixPath) -> bool:
+    return place.suffix.lower() in IMAGE_SUFFIXES and len(place.parts) > 1
 
 
 def _belongs(place: PurePosixPath, split: str, share: float) -> bool:
     """By the folder above the class where that is a split, else by the file's own name."""
-    if place.suffix.lower() not in IMAGE_SUFFIXES or len(place.parts) < 2:
-        return False
     above = place.parent.parent.name
     return above == split if above in _SPLITS else in_split(Path(place), share, split)

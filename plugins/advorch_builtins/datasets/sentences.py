@@ -8,7 +8,7 @@ import torch
 
 from advorch.api import ErrorClass, StageFailed, expand
 from advorch.kit.data import Data
-from advorch_builtins.datasets.catalog import SentencesParams
+from advorch_builtins.datasets.catalog_sentences import SentencesParams
 from advorch_builtins.datasets.reading import check_split, malformed, read_bytes
 
 MARKS = ("<pad>", "<start>", "<end>", "<unknown>")

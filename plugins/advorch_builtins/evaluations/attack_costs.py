@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from advorch.api import ErrorClass, Norm, StageFailed
+from advorch.api import ErrorClass, StageFailed
 from advorch.kit.data import Data
-from advorch.kit.evaluation.findings import Findings, unique_slugs
-from advorch.kit.evaluation.statistics import Interval, paired_difference, proportion
+from advorch.kit.evaluation.findings import Findings, metrics_by_label
+from advorch.kit.evaluation.statistics import paired_difference, proportion
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations import attack_costs_parts
 from advorch_builtins.evaluations.attack_costs_parts import Versus
 from advorch_builtins.evaluations.attack_timing import seconds_of
-from advorch_builtins.evaluations.bouts import Bout, Ring, rings_of, rows_of
+from advorch_builtins.evaluations.bouts import Bout, Ring, names_of, rings_of, rows_of
 from advorch_builtins.evaluations.catalog_measured import AttackCostsParams
 from advorch_builtins.evaluations.verdicts import worst_of
 
@@ -42,36 +42,35 @@ class AttackCosts:
 
 
 def versus(ring: Ring, names: tuple[str, str]) -> Versus:
-    """How much more often the first attack fools than the second, of the samples that both tried."""
+    """How much more often the first attack fools within epsilon than the second, of the samples that both tried."""
     first, second = (_named(ring, name) for name in names)
     both = first.tried & second.tried
-    share, interval = paired_difference(first.found[both], second.found[both])
-    won = tuple(proportion(bout.found[both]) for bout in (first, second))
-    return Versus(ring.standing.model, names, (won[0], won[1]), share, interval)
+    one, other = (ring.standing.fooled_by(bout.duel)[both] for bout in (first, second))
+    share, interval = paired_difference(one, other)
+    return Versus(ring.standing.model, names, (proportion(one), proportion(other)), share, interval)
 
 
 def _named(ring: Ring, name: str) -> Bout:
-    found = next((bout for bout in ring.bouts if bout.name == name), None)
-    if found is None:
-        known = ", ".join(sorted({bout.name for bout in ring.bouts})) or "none"
-        message = f"no attack '{name}' was made for {ring.standing.model.label}"
-        raise StageFailed(message, error_class=ErrorClass.USER, hint=f"its attacks: {known}")
-    return found
+    """By the name that the tables give it: its label where two attacks of one name were made."""
+    named = dict(zip(names_of(ring.bouts), ring.bouts, strict=True))
+    if name not in named:
+        several = any(bout.name == name for bout in ring.bouts)
+        message = f"{'several attacks' if several else 'no attack'} '{name}' {'were' if several else 'was'} made"
+        hint = f"its attacks: {', '.join(sorted(named)) or 'none'}"
+        raise StageFailed(f"{message} for {ring.standing.model.label}", error_class=ErrorClass.USER, hint=hint)
+    return named[name]
 
 
 def _metrics(rings: Sequence[Ring], duels: Sequence[Versus]) -> dict[str, float]:
     """Plain names for one model; for several, each under the model's own."""
-    claims = [_advantage(duel.share, duel.interval) for duel in duels] or [{} for _ in rings]
+    claims = [_advantage(duel) for duel in duels] or [{} for _ in rings]
     found = [_of_ring(ring) | claim for ring, claim in zip(rings, claims, strict=True)]
-    if len(found) == 1:
-        return found[0]
-    names = unique_slugs([ring.standing.model.label for ring in rings])
-    return {f"{name}.{metric}": value for name, own in zip(names, found, strict=True) for metric, value in own.items()}
+    return metrics_by_label([ring.standing.model.label for ring in rings], found)
 
 
 def _of_ring(ring: Ring) -> dict[str, float]:
     """The smallest of the attacks' mean relative sizes is DeepFool's measure of robustness."""
-    standing, worst = ring.standing, worst_of([bout.duel for bout in ring.bouts if bout.norm is not Norm.UNBOUNDED])
+    standing, worst = ring.standing, worst_of([bout.duel for bout in ring.bouts])
     shares = [share for bout in ring.bouts if (share := bout.mean(bout.share)) is not None]
     return (
         {"clean_accuracy": float(standing.correct.double().mean())}
@@ -80,8 +79,10 @@ def _of_ring(ring: Ring) -> dict[str, float]:
     )
 
 
-def _advantage(share: float, interval: Interval) -> dict[str, float]:
-    return {"advantage": share, "advantage_low": interval.low, "advantage_high": interval.high}
+def _advantage(duel: Versus) -> dict[str, float]:
+    if not duel.tested:
+        return {}
+    return {"advantage": duel.share, "advantage_low": duel.interval.low, "advantage_high": duel.interval.high}
 
 
 __all__ = ["AttackCosts", "versus"]

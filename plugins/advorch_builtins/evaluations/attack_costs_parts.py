@@ -36,6 +36,11 @@ class Versus:
     interval: Interval
 
     @property
+    def tested(self) -> bool:
+        """Whether there is any sample that both tried."""
+        return self.fooled[0].total > 0
+
+    @property
     def verdict(self) -> str:
         """What the interval leaves of the claim that the first is stronger."""
         if self.interval.low > 0:
@@ -92,14 +97,11 @@ def _attacks(pairs: Sequence[tuple[Bout, float | None]]) -> Table:
 
 def _row(bout: Bout, seconds: float | None) -> tuple[Value, ...]:
     accuracy = bout.duel.accuracy
-    interval = accuracy.interval()
     return (
         bout.model.label,
         bout.duel.set.label,
-        accuracy.value,
-        interval.low,
-        interval.high,
-        bout.success.value if bout.success.total else None,
+        *accuracy.bounded,
+        bout.success.known,
         bout.mean(bout.size),
         bout.median(bout.size),
         bout.mean(bout.share),
@@ -133,7 +135,7 @@ def _smallest_row(ring: Ring, pairs: Sequence[tuple[Bout, float | None]], names:
         cells += [
             bout.mean(bout.share) if bout else None,
             None if seconds is None else 1000 * seconds,
-            bout.success.value if bout and bout.success.total else None,
+            bout.success.known if bout else None,
         ]
     error = 1 - proportion(ring.standing.correct).value
     return (ring.standing.model.label, error, *cells)
@@ -145,8 +147,8 @@ def _claim(duels: Sequence[Versus]) -> Table:
     rows = tuple(
         (
             duel.model.label,
-            *(share.value if share.total else None for share in duel.fooled),
-            duel.share if duel.fooled[0].total else None,
+            *(share.known for share in duel.fooled),
+            duel.share if duel.tested else None,
             duel.interval.low,
             duel.interval.high,
             duel.verdict,
@@ -155,12 +157,17 @@ def _claim(duels: Sequence[Versus]) -> Table:
         for duel in duels
     )
     shares = frozenset({f"{first} fools", f"{second} fools", "difference", "low", "high"})
-    caption = "Of the samples that both tried, paired by sample; the interval is Bonett and Price's, at 95%."
+    caption = (
+        "Of the samples that both tried those that each fools within epsilon, paired by sample; the interval is Bonett "
+        "and Price's, at 95%."
+    )
     return Table(columns, rows, caption, Look(shares=shares, intervals=(("difference", "low", "high"),)))
 
 
 def _sentence(duel: Versus) -> str:
     first, second = duel.names
+    if not duel.tested:
+        return f"{duel.model.label}: {first} and {second} tried no sample both, so that they cannot be compared."
     points, low, high = (100 * value for value in (duel.share, duel.interval.low, duel.interval.high))
     said = {
         "stronger": f"{first} is stronger than {second}",

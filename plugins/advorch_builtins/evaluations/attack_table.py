@@ -7,10 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from advorch.api import Access, Budget, ErrorClass, StageFailed
+from advorch.api import Access, Budget, ErrorClass, Norm, StageFailed
 from advorch.kit.data import Data
 from advorch.kit.evaluation.dot_figures import Dot, dot_plot
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.statistics import Proportion, proportion, worst_case
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations.catalog_attack_table import AttackTableParams
@@ -67,8 +67,10 @@ class Line:
 
     @property
     def distance(self) -> float | None:
-        """The mean over what fools; with a minimal budget at any distance, as such attacks are compared."""
-        found = self._hit if self.duel.set.samples.budget is Budget.MINIMAL else self.reached
+        """The mean over what fools; with a minimal budget at any distance in the box, as such attacks are compared."""
+        if self.duel.set.norm is Norm.UNBOUNDED:
+            return None
+        found = self._hit & self.duel.legal if self.duel.set.samples.budget is Budget.MINIMAL else self.reached
         return float(self.duel.distance[found].mean()) if found.any() else None
 
     @property
@@ -136,17 +138,15 @@ def _table(found: Sequence[Standing], lines: Sequence[Line], names: Sequence[str
 
 def _clean(standing: Standing) -> tuple[Value, ...]:
     accuracy = proportion(standing.correct)
-    interval = accuracy.interval()
-    return (accuracy.value, interval.low, interval.high, None, accuracy.total, None, None)
+    return (*accuracy.bounded, None, accuracy.total, None, None)
 
 
 def _row(line: Line) -> tuple[Value, ...]:
     accuracy, success = line.accuracy, line.success
-    interval = accuracy.interval()
     goal = "target" if line.targeted else "any other"
     return (
-        goal, _SEEN[line.access], line.duel.set.label, accuracy.value, interval.low, interval.high,
-        success.value if success.total else None, accuracy.total, line.distance, line.queries,
+        goal, _SEEN[line.access], line.duel.set.label, *accuracy.bounded, success.known, accuracy.total, line.distance,
+        line.queries,
     )  # fmt: skip
 
 
@@ -162,14 +162,13 @@ def _figure(lines: Sequence[Line], names: Sequence[str]) -> bytes:
 
 def _metrics(found: Sequence[Standing], lines: Sequence[Line]) -> dict[str, float]:
     """The worst case over each group of attacks; of several models under each one's name."""
-    names = unique_slugs([standing.model.label for standing in found])
-    result: dict[str, float] = {}
-    for place, (name, standing) in enumerate(zip(names, found, strict=True)):
-        own = [line for line in lines if line.model == place]
-        values = {"clean": float(standing.correct.double().mean())} | _worst(own)
-        prefix = "" if len(found) == 1 else f"{name}."
-        result |= {f"{prefix}{group}_accuracy": value for group, value in values.items()}
-    return result
+    own = [[line for line in lines if line.model == place] for place in range(len(found))]
+    groups = [
+        {"clean": float(standing.correct.double().mean())} | _worst(members)
+        for standing, members in zip(found, own, strict=True)
+    ]
+    named = [{f"{group}_accuracy": value for group, value in values.items()} for values in groups]
+    return metrics_by_label([standing.model.label for standing in found], named)
 
 
 def _worst(lines: Sequence[Line]) -> dict[str, float]:
@@ -187,15 +186,25 @@ def _withstood(lines: Sequence[Line]) -> float | None:
     return float(worst_case([line.duel.withstood for line in lines])[common].double().mean()) if common.any() else None
 
 
+def _equal_targets(lines: Sequence[Line]) -> bool:
+    """Whether all targeted attacks wanted the same of whichever samples they share."""
+    wanted: dict[int, int] = {}
+    for samples in (line.duel.set.samples for line in lines):
+        if samples.target is not None:
+            aims = dict(zip(samples.ids.tolist(), samples.target.tolist(), strict=True))
+            if any(wanted.get(index, aim) != aim for index, aim in aims.items()):
+                return False
+            wanted |= aims
+    return True
+
+
 def _notes(lines: Sequence[Line]) -> list[str]:
-    notes = [
-        "Accuracies are of the attacks listed, and no guarantee; attacks on fewer samples are the first of the data."
-    ]
+    notes = ["Accuracies are of the attacks listed, and no guarantee; each row is of the samples that it has."]
     norms = sorted({line.duel.set.norm.value for line in lines})
     if len(norms) > 1:
         notes.append(f"The metrics are worst cases over attacks in {' and '.join(norms)} together.")
-    if any(line.targeted for line in lines):
-        notes.append("Each attack drew targets of its own, so that targeted ones differ by luck as well.")
+    if not _equal_targets(lines):
+        notes.append("Targeted attacks aimed at different targets of the same samples: they differ by luck as well.")
     asked = {line.duel.set.label for line in lines if line.access is Access.NOTHING}
     if asked:
         notes.append(f"Made on other models, whose own training may have asked this one: {', '.join(sorted(asked))}.")

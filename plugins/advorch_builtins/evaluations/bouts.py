@@ -11,7 +11,7 @@ from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.data import Data
 from advorch.kit.evaluation.statistics import Proportion, proportion
 from advorch.kit.evaluation.subject import Subject, SubjectModel, SubjectSet
-from advorch_builtins.evaluations.verdicts import Duel, Standing, judge, standings
+from advorch_builtins.evaluations.verdicts import Duel, Standing, judge, spread, standings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +101,11 @@ def _lengths(batch: Data, item: SubjectSet, position: Tensor, measure: Norm | No
     norm = measure or item.norm
     size, own = _length(clean, changed, norm), _length(torch.zeros_like(clean), clean, norm)
     columns = {f"size/{number}": size, f"share/{number}": size / own}
-    return {name: _spread(values, tried) for name, values in columns.items()}
+    return {name: spread(values.double(), tried, torch.nan) for name, values in columns.items()}
 
 
 def _length(start: Tensor, end: Tensor, norm: Norm) -> Tensor:
     return ThreatSet.around(start, norm, torch.inf).distance(end)
-
-
-def _spread(values: Tensor, where: Tensor) -> Tensor:
-    spread = torch.full(where.shape, torch.nan, dtype=torch.float64)
-    spread[where] = values.double()
-    return spread
 
 
 def _ring(part: Subject, rows: Mapping[str, Tensor], measure: Norm | None) -> Ring:

@@ -48,7 +48,7 @@ def _sanity() -> EvaluationFn[SanityParams]:
 
 SANITY = Evaluation(
     name="sanity",
-    summary="Whether robust accuracies can be believed: thirty checks, and a verdict on masked gradients",
+    summary="Whether robust accuracies can be believed: thirty-one checks, and a verdict on masked gradients",
     params=SanityParams,
     load=_sanity,
     ports={

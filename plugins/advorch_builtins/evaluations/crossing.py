@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from advorch.api import ErrorClass, StageFailed, span
+from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.data import Data
 from advorch.kit.evaluation.statistics import Proportion, proportion
 from advorch.kit.evaluation.subject import Subject, SubjectSet, align
+from advorch_builtins.evaluations.verdicts import check_origin, spread
 
 _ABSENT = -1
 GREY = 255  # values of a pixel of 8 bits, above the first
@@ -47,22 +49,26 @@ def cross(subject: Subject, batch: Data) -> dict[str, Tensor]:
     rows = {}
     for place, model in enumerate(subject.models):
         said = model.predict(batch.x[wanted.to(batch.x.device)]) if wanted.any() else batch.y[:0]
-        rows[f"clean/{place}"] = _spread(said, wanted, _ABSENT)
+        rows[f"clean/{place}"] = spread(said, wanted, _ABSENT)
     for number, (item, position) in enumerate(zip(subject.adversarials, positions, strict=True)):
         tried = position >= 0
         changed = item.samples.adversarial[position[tried]].to(batch.x)
-        step = (changed - batch.x[tried.to(batch.x.device)]).flatten(1).double()
+        clean = batch.x[tried.to(batch.x.device)]
+        step, ball = (changed - clean).flatten(1).double(), ThreatSet.around(clean, item.norm, torch.inf)
         rows[f"position/{number}"] = position
-        rows[f"change/{number}"] = _spread(step.square().mean(1).sqrt(), tried, 0.0)
+        rows[f"distance/{number}"] = spread(ball.distance(changed).double(), tried, 0.0)
+        rows[f"change/{number}"] = spread(step.square().mean(1).sqrt(), tried, 0.0)
         for place, model in enumerate(subject.models):
             said = model.predict(changed) if tried.any() else position[:0]
-            rows[f"predicted/{number}/{place}"] = _spread(said, tried, _ABSENT)
+            rows[f"predicted/{number}/{place}"] = spread(said, tried, _ABSENT)
     return rows
 
 
 def crossings(subject: Subject, rows: Mapping[str, Tensor]) -> list[Crossing]:
     """Every set against every model, from the rows of all samples."""
     models = range(len(subject.models))
+    for number, item in enumerate(subject.adversarials):
+        check_origin(subject, item, rows[f"position/{number}"], rows[f"distance/{number}"])
     right = torch.stack([rows[f"clean/{place}"] == subject.data.y for place in models]).all(0)
     return [_crossing(subject, rows, number, right) for number in range(len(subject.adversarials))]
 
@@ -110,10 +116,3 @@ def _made_on(subject: Subject, item: SubjectSet) -> tuple[int, ...]:
     """The models that the attack could open: the surrogates where it had some, else the one under attack."""
     known = item.samples.surrogates or (item.samples.model,)
     return tuple(place for place, model in enumerate(subject.models) if model.digest in known)
-
-
-def _spread(values: Tensor, where: Tensor, otherwise: float) -> Tensor:
-    """Values at their places among all samples."""
-    spread = torch.full(where.shape, otherwise, dtype=values.dtype)
-    spread[where] = values.cpu()
-    return spread

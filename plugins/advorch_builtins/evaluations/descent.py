@@ -10,7 +10,7 @@ from advorch.kit.attack.objectives import cross_entropy
 from advorch.kit.data import Data
 from advorch.kit.evaluation.attackers import Attacker, attacker, class_named, name_attackers
 from advorch.kit.evaluation.figures import is_image
-from advorch.kit.evaluation.findings import Findings, unique_slugs
+from advorch.kit.evaluation.findings import Findings, metrics_by_label
 from advorch.kit.evaluation.subject import Subject
 from advorch.kit.evaluation.trace import trace
 from advorch_builtins.evaluations import descent_figures, descent_tables
@@ -22,8 +22,10 @@ class Descent:
     """Batches are of clean samples; every model is attacked by every attack, all steps of it."""
 
     def map(self, subject: Subject, batch: Data, params: DescentParams) -> Mapping[str, Tensor]:
-        """By model and attack, a column a step: both losses, the probability of the label, and whether it is right."""
-        rows: dict[str, Tensor] = {}
+        """By model and attack, a column a step: both losses, the label's probability, and whether it is right; beside
+        them whether the first model is right where no attack has begun.
+        """
+        rows: dict[str, Tensor] = {"right": subject.models[0].predict(batch.x) == batch.y}
         for place, model in enumerate(subject.models):
             for number, attack in enumerate(_attackers(subject, params)):
                 goals = attack.goals(batch, class_named(subject, params.target))
@@ -40,7 +42,7 @@ class Descent:
             for place, model in enumerate(subject.models)
             for number, name in enumerate(name_attackers(attacks))
         ]
-        ends = descent_tables.ends(subject, attacks, params, _shown(rows["right/0/0"][:, 0], params.shown))
+        ends = descent_tables.ends(subject, attacks, params, _shown(rows["right"], params.shown))
         figures = descent_figures.figures(paths, len(subject.data))
         if is_image(subject.data.x.shape[1:]):
             for model in subject.models:
@@ -88,12 +90,4 @@ def _columns(said: Tensor, y: Tensor, goals: Tensor) -> dict[str, Tensor]:
 def _metrics(paths: list[Path], models: int) -> dict[str, float]:
     """Of the last step; plain names where there is one model and one attack."""
     labels = [path.attack if models == 1 else f"{path.model} {path.attack}" for path in paths]
-    names = [""] if len(paths) == 1 else [f"{slug}." for slug in unique_slugs(labels)]
-    return {
-        f"{name}{metric}": float(column[-1])
-        for name, path in zip(names, paths, strict=True)
-        for metric, column in (
-            ("loss", path.loss), ("accuracy", path.accuracy), ("robust_accuracy", path.robust),
-            ("probability", path.probability),
-        )
-    }  # fmt: skip
+    return metrics_by_label(labels, [path.last() for path in paths])

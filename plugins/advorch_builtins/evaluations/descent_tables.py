@@ -62,6 +62,11 @@ class Path:
     def __len__(self) -> int:
         return len(self.loss)
 
+    def last(self) -> dict[str, float]:
+        """The metrics: where the attack ends."""
+        columns = {"loss": self.loss, "accuracy": self.accuracy, "robust_accuracy": self.robust}
+        return {name: float(column[-1]) for name, column in (columns | {"probability": self.probability}).items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:

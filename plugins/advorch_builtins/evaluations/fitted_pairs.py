@@ -9,7 +9,7 @@ from torch import Tensor
 from advorch.api import ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
 from advorch.kit.data import Data
-from advorch.kit.evaluation.findings import unique_slugs
+from advorch.kit.evaluation.findings import metrics_by_label
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch.kit.perturbation.applying import apply, check_samples
 from advorch.kit.perturbation.fitted import Fitted, Kind, check_kind
@@ -77,11 +77,8 @@ def true_labels(fitted: Fitted, y: Tensor) -> Tensor:
 
 
 def named_metrics(found: Sequence[tuple[Pair, Mapping[str, float]]]) -> dict[str, float]:
-    """Plain names for one pair; for several, each under its perturbation's and its model's."""
-    if len(found) == 1:
-        return dict(found[0][1])
-    names = unique_slugs([f"{pair.name} on {pair.model.label}" for pair, _ in found])
-    return {f"{name}.{key}": value for name, (_, own) in zip(names, found, strict=True) for key, value in own.items()}
+    """Of several pairs each under its perturbation's and its model's name."""
+    return metrics_by_label([f"{pair.name} on {pair.model.label}" for pair, _ in found], [own for _, own in found])
 
 
 @torch.no_grad()

@@ -39,12 +39,12 @@ class Fooled:
     falls: Tensor
 
     def metrics(self) -> dict[str, float]:
-        """In plain names."""
-        found = {"fooling_rate": _or_zero(self.rate)}
-        if self.pair.fitted.target is not None:
-            found["target_rate"] = _or_zero(self.rate)
-        if self.control is not None:
-            found["control_rate"] = _or_zero(self.control)
+        """In plain names; of no samples there is nothing to say."""
+        found = {"fooling_rate": self.rate.value} if self.rate.total else {}
+        if self.rate.total and self.pair.fitted.target is not None:
+            found["target_rate"] = self.rate.value
+        if self.control is not None and self.control.total:
+            found["control_rate"] = self.control.value
         if int(self.falls.sum()):
             found["dominant_share"] = float(self.falls.max() / self.falls.sum())
         return found
@@ -58,7 +58,7 @@ def tables(found: Sequence[Fooled], subject: Subject, count: int) -> dict[str, T
 
 def _matrix(found: Sequence[Fooled], subject: Subject) -> Table:
     columns = tuple(model.label for model in subject.models)
-    rows = tuple((line[0].pair.name, *(_or_none(one.rate) for one in line)) for line in _lines(found, subject))
+    rows = tuple((line[0].pair.name, *(one.rate.known for one in line)) for line in _lines(found, subject))
     return Table(("fitted", *columns), rows, _CAPTION, Look(shares=frozenset(columns)))
 
 
@@ -77,11 +77,11 @@ def _rates(found: Sequence[Fooled]) -> Table:
 
 def _rate(one: Fooled) -> tuple[Value, ...]:
     interval = one.rate.interval()
-    noise = None if one.control is None else _or_none(one.control)
+    noise = None if one.control is None else one.control.known
     names = (one.pair.name, one.pair.model.label, one.pair.own)
     ends = (interval.low, interval.high)
     return (
-        *names, _or_none(one.rate), *ends, noise, _or_none(one.clean_accuracy), _or_none(one.accuracy), one.rate.total,
+        *names, one.rate.known, *ends, noise, one.clean_accuracy.known, one.accuracy.known, one.rate.total,
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def figures(found: Sequence[Fooled], subject: Subject, examples: int) -> dict[st
 def _picture(found: Sequence[Fooled], subject: Subject) -> bytes:
     lines = _lines(found, subject)
     matrix = Matrix(
-        values=[[_or_none(one.rate) for one in line] for line in lines],
+        values=[[one.rate.known for one in line] for line in lines],
         rows=[line[0].pair.name for line in lines],
         columns=[model.label for model in subject.models],
         marked=[(row, column) for row, line in enumerate(lines) for column, one in enumerate(line) if one.pair.own],
@@ -175,11 +175,3 @@ def _no_better(one: Fooled) -> bool:
 
 def _own(one: Fooled) -> bool:
     return one.pair.own or one.pair.fitted.source is not None
-
-
-def _or_none(share: Proportion) -> float | None:
-    return share.value if share.total else None
-
-
-def _or_zero(share: Proportion) -> float:
-    return share.value if share.total else 0.0

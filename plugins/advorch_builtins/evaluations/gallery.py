@@ -8,9 +8,8 @@ from torch import Tensor
 
 from advorch.kit.data import Data
 from advorch.kit.evaluation.figures import is_image
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.panels import Tile, shown_box, stretched, tile_grid, unit
-from advorch.kit.evaluation.statistics import Proportion, proportion
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations.catalog_explaining import GalleryParams
 from advorch_builtins.evaluations.verdicts import Duel, Standing, judge, standings, worst_of
@@ -35,12 +34,8 @@ class Gallery:
     def reduce(self, subject: Subject, rows: Mapping[str, Tensor], params: GalleryParams) -> Findings:
         """Pictures, and a table of how large and how sparse the perturbations are."""
         found = standings(subject, rows)
-        labels = [standing.model.label for standing in found]
-        names = [""] if len(found) == 1 else [f"{slug}." for slug in unique_slugs(labels)]
         return Findings(
-            metrics={
-                f"{name}{key}": value for name, item in zip(names, found, strict=True) for key, value in _metrics(item)
-            },
+            metrics=metrics_by_label([item.model.label for item in found], [_metrics(item) for item in found]),
             tables={"Perturbations": _table(found, subject.data)},
             figures=_figures(found, subject.data, params) if is_image(subject.data.x.shape[1:]) else {},
             notes=[
@@ -49,10 +44,10 @@ class Gallery:
         )
 
 
-def _metrics(standing: Standing) -> list[tuple[str, float]]:
-    metrics = [("clean_accuracy", float(standing.correct.double().mean()))]
+def _metrics(standing: Standing) -> dict[str, float]:
+    metrics = {"clean_accuracy": float(standing.correct.double().mean())}
     worst = worst_of(standing.own)
-    return [*metrics, ("robust_accuracy", worst.accuracy.value)] if worst else metrics
+    return metrics | ({"robust_accuracy": worst.accuracy.value} if worst else {})
 
 
 def _table(found: Sequence[Standing], data: Data) -> Table:
@@ -65,7 +60,6 @@ def _table(found: Sequence[Standing], data: Data) -> Table:
 
 def _row(standing: Standing, duel: Duel, data: Data) -> tuple[Value, ...]:
     fooled = standing.fooled_by(duel)
-    accuracy: Proportion = duel.accuracy
     sizes: list[Value] = [None] * 4
     if fooled.any():
         change = (duel.set.samples.adversarial[duel.position[fooled]] - data.x[fooled]).flatten(1).double()
@@ -76,11 +70,7 @@ def _row(standing: Standing, duel: Duel, data: Data) -> tuple[Value, ...]:
             change.abs().sum(1),
         ]
         sizes = [float(values.mean()) for values in each]
-    bounds = accuracy.interval()
-    return (
-        standing.model.label, duel.set.label, accuracy.value, bounds.low, bounds.high, *sizes,
-        proportion(fooled).count,
-    )  # fmt: skip
+    return (standing.model.label, duel.set.label, *duel.accuracy.bounded, *sizes, int(fooled.sum()))
 
 
 def _figures(found: Sequence[Standing], data: Data, params: GalleryParams) -> dict[str, Callable[[], bytes]]:

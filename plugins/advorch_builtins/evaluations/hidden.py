@@ -13,8 +13,8 @@ from torch import Tensor
 from advorch.kit.attack.hidden import activations, hidden_layer, shifted, strength, worst_shift
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.data import Data
-from advorch.kit.evaluation.curve_figures import Curve, accuracy_curves
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.curves import Axis, accuracy_curve, curves
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.statistics import Proportion, proportion
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_hidden import HiddenParams
@@ -49,20 +49,22 @@ class Hidden:
         }
         clean = [proportion(rows[f"clean/{place}"]) for place in range(len(names))]
         unit = "of the layer's root mean square" if params.relative else "in the layer's own units"
-        curves = [
-            Curve(
-                label=f"{names[place]}, {_spelled(subject.models[place], layer)}",
-                group=place,
-                x=params.epsilons,
-                y=shares,
-            )
-            for (place, layer), shares in found.items()
-        ]
-        figure = partial(accuracy_curves, curves, names, f"epsilon, {unit}")
+        panels = {
+            names[place]: {
+                _spelled(model, layer): accuracy_curve(params.epsilons, shares)
+                for (owner, layer), shares in found.items()
+                if owner == place
+            }
+            for place, model in enumerate(subject.models)
+        }
+        shown = {name: panel for name, panel in panels.items() if panel}
+        layers = {layer for panel in shown.values() for layer in panel}
+        at = f" at {next(iter(layers))}" if len(layers) == 1 else ""
+        figure = partial(curves, shown, Axis(label=f"epsilon{at}, {unit}"), Axis(label="accuracy", share=True))
         return Findings(
             metrics=_metrics(subject, clean, found),
             tables={"Perturbed layers": _table(names, clean, found, params, unit)},
-            figures={"Accuracy by size": figure} if curves else {},
+            figures={"Accuracy by size": figure} if shown else {},
             notes=_notes(names, found),
         )
 
@@ -100,33 +102,25 @@ def _table(
 ) -> Table:
     rows: list[tuple[Value, ...]] = []
     for place, name in enumerate(names):
-        rows.append((name, "none", None, *_measured(clean[place])))
+        rows.append((name, "none", None, *clean[place].bounded))
         for (owner, layer), shares in found.items():
             if owner == place:
                 sizes = zip(params.epsilons, shares, strict=True)
-                rows += [(name, layer, epsilon, *_measured(share)) for epsilon, share in sizes]
+                rows += [(name, layer, epsilon, *share.bounded) for epsilon, share in sizes]
     look = Look(shares=frozenset({"accuracy", "low", "high"}), intervals=(("accuracy", "low", "high"),))
     caption = f"Epsilon is in linf, {unit}; the step goes along the sign of the gradient at the layer."
     return Table(("model", "layer", "epsilon", "accuracy", "low", "high"), tuple(rows), caption, look)
-
-
-def _measured(share: Proportion) -> tuple[Value, ...]:
-    interval = share.interval()
-    return (share.value, interval.low, interval.high)
 
 
 def _metrics(
     subject: Subject, clean: Sequence[Proportion], found: Mapping[tuple[int, str], Sequence[Proportion]]
 ) -> dict[str, float]:
     """The lowest accuracy over layers and sizes; of several models under each one's name."""
-    labels = unique_slugs([model.label for model in subject.models])
-    result = {}
-    for place, label in enumerate(labels):
-        prefix = "" if len(labels) == 1 else f"{label}."
-        result[f"{prefix}clean_accuracy"] = clean[place].value
+    result = []
+    for place, share in enumerate(clean):
         lowest = [share.value for (owner, _), shares in found.items() if owner == place for share in shares]
-        result |= {f"{prefix}hidden_accuracy": min(lowest)} if lowest else {}
-    return result
+        result.append({"clean_accuracy": share.value} | ({"hidden_accuracy": min(lowest)} if lowest else {}))
+    return metrics_by_label([model.label for model in subject.models], result)
 
 
 def _notes(names: Sequence[str], found: Mapping[tuple[int, str], Sequence[Proportion]]) -> list[str]:

@@ -20,7 +20,7 @@ from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Victim
 from advorch.kit.data import Data
 from advorch.kit.evaluation.figures import is_image
-from advorch.kit.evaluation.findings import Findings, unique_slugs
+from advorch.kit.evaluation.findings import Findings, metrics_by_label
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations import linear_report
 from advorch_builtins.evaluations.catalog_explaining import LinearParams
@@ -73,12 +73,9 @@ class Linear:
         if not cases:
             hint = "give it softmax regression, such as model `linear`"
             raise StageFailed("no model is linear", error_class=ErrorClass.USER, hint=hint)
-        names = [""] if len(cases) == 1 else [f"{slug}." for slug in unique_slugs([case.label for case in cases])]
         two = len(subject.data.classes) == 2
         return Findings(
-            metrics={
-                f"{name}{key}": value for name, case in zip(names, cases, strict=True) for key, value in case.metrics()
-            },
+            metrics=metrics_by_label([case.label for case in cases], [dict(case.metrics()) for case in cases]),
             tables={
                 "Theory and measurement": linear_report.table(cases, params.epsilons, two=two),
                 "Weights": linear_report.weights_table(cases, params.sparse),

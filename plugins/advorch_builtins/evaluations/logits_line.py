@@ -15,7 +15,7 @@ from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Victim
 from advorch.kit.data import Data
 from advorch.kit.evaluation.figures import is_image
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_explaining import LogitsLineParams
 from advorch_builtins.evaluations.logits_line_figure import draw
@@ -48,14 +48,9 @@ class LogitsLine:
         """Where the model is wrong, how straight the logits are, and a figure of the first samples."""
         steps, labels = _steps(params), [model.label for model in subject.models]
         lines = [rows[f"logits/{place}"].double() for place in range(len(labels))]
-        names = [""] if len(labels) == 1 else [f"{slug}." for slug in unique_slugs(labels)]
         metrics = [_metrics(line, subject.data.y, steps) for line in lines]
         return Findings(
-            metrics={
-                f"{name}{key}": value
-                for name, found in zip(names, metrics, strict=True)
-                for key, value in found.items()
-            },
+            metrics=metrics_by_label(labels, metrics),
             tables={
                 "Along the line": _summary(labels, lines, subject.data.y, steps),
                 "Logits of the first sample": _first(labels, lines, steps, subject.data.classes),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from advorch.kit.data import Data
-from advorch.kit.evaluation.curves import COLOURS, bare
-from advorch.kit.evaluation.figures import new_figure, plain, png
-from advorch.kit.evaluation.panels import pixels, shown_box, unit
+from advorch.kit.evaluation.curves import bare
+from advorch.kit.evaluation.figures import COLOURS, new_figure, pixels, plain, png
+from advorch.kit.evaluation.panels import shown_box, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from advorch.kit.attack.victim import Finish, Victim
 from advorch.kit.data import Data
 from advorch.kit.evaluation.attackers import Attacker, attacker
 from advorch.kit.evaluation.curves import Axis, Curve, curves
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_ascents import OneStepParams
 
@@ -57,11 +57,12 @@ class OneStep:
         """Shares by alpha, measured beside theory."""
         labels = [model.label for model in subject.models]
         means = {name: column.double().mean(0).tolist() for name, column in rows.items()}
-        names = [""] if len(labels) == 1 else [f"{slug}." for slug in unique_slugs(labels)]
-        metrics = {f"{name}equal_share": means[f"step equal/{place}"][-1] for place, name in enumerate(names)}
-        metrics |= {f"{name}predicted_share": means[f"step predicted/{place}"][-1] for place, name in enumerate(names)}
+        longest = [
+            {f"{name}_share": means[f"step {name}/{place}"][-1] for name in ("equal", "predicted")}
+            for place in range(len(labels))
+        ]
         return Findings(
-            metrics=metrics,
+            metrics=metrics_by_label(labels, longest),
             tables={"One step": _table(labels, means, params.alphas)},
             figures={
                 "Numbers in which the step is that of its sign": partial(_shares, labels, means, params),
@@ -88,7 +89,10 @@ def _end(attack: Attacker, model: SubjectModel, batch: Data) -> Tensor:
 
 
 def _gradient(attack: Attacker, model: SubjectModel, batch: Data) -> Tensor:
-    victim = Victim(model.module, box=attack.box, norm=attack.norm, epsilon=attack.epsilon, targeted=attack.targeted)
+    victim = Victim(
+        model.module, box=attack.box, norm=attack.norm, epsilon=attack.epsilon, access=model.access,
+        targeted=attack.targeted,
+    )  # fmt: skip
     with untouched(model.module):
         return victim.gradient(batch.x, attack.goals(batch))
 

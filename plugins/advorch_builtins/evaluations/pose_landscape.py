@@ -17,7 +17,7 @@ from torch.nn import functional
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.warp import Warp
 from advorch.kit.data import Data
-from advorch.kit.evaluation.findings import Findings, Look, Table, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, metrics_by_label
 from advorch.kit.evaluation.landscape_figures import Landscape, landscapes
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_measured import PoseLandscapeParams
@@ -121,14 +121,7 @@ def _of_model(poses: Poses) -> dict[str, float]:
 
 
 def _metrics(seen: Sequence[Poses]) -> dict[str, float]:
-    if len(seen) == 1:
-        return _of_model(seen[0])
-    names = unique_slugs([poses.model.label for poses in seen])
-    return {
-        f"{name}.{metric}": value
-        for name, poses in zip(names, seen, strict=True)
-        for metric, value in _of_model(poses).items()
-    }
+    return metrics_by_label([poses.model.label for poses in seen], [_of_model(poses) for poses in seen])
 
 
 def _summary(seen: Sequence[Poses]) -> Table:

@@ -64,7 +64,8 @@ def rows_of(subject: Subject, model: SubjectModel, sample: Data, params: Restart
 
 
 def _victim(subject: Subject, model: SubjectModel, params: RestartsParams) -> Victim:
-    return Victim(model.module, box=subject.data.box, norm=Norm(params.norm), epsilon=params.epsilon)
+    norm = Norm(params.norm)
+    return Victim(model.module, box=subject.data.box, norm=norm, epsilon=params.epsilon, access=model.access)
 
 
 def _climb(victim: Victim, sample: Data, params: RestartsParams, rng: Draws) -> Runs:

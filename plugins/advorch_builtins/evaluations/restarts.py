@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from advorch.kit.data import Data
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.restart_figures import Ascents, between, final_losses, loss_curves
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_measured import RestartsParams
@@ -109,14 +109,7 @@ def _numbers(found: Found, params: RestartsParams) -> dict[str, float]:
 
 
 def _metrics(found: Sequence[Found], params: RestartsParams) -> dict[str, float]:
-    if len(found) == 1:
-        return _numbers(found[0], params)
-    names = unique_slugs([each.model.label for each in found])
-    return {
-        f"{name}.{metric}": value
-        for name, each in zip(names, found, strict=True)
-        for metric, value in _numbers(each, params).items()
-    }
+    return metrics_by_label([each.model.label for each in found], [_numbers(each, params) for each in found])
 
 
 def _summary(found: Sequence[Found], params: RestartsParams) -> Table:

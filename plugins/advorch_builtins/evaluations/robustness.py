@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from advorch.kit.data import Data
-from advorch.kit.evaluation.findings import Findings, unique_slugs
+from advorch.kit.evaluation.findings import Findings, metrics_by_label
 from advorch.kit.evaluation.statistics import Proportion, tail, worst_class
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations import robustness_card, robustness_figures, robustness_tables
@@ -34,12 +34,7 @@ class Robustness:
 
 
 def _metrics(found: Sequence[Standing]) -> dict[str, float]:
-    """Plain names for one model; for several, each under the model's own."""
-    if len(found) == 1:
-        return _of_model(found[0])
-    names = unique_slugs([standing.model.label for standing in found])
-    named = zip(names, found, strict=True)
-    return {f"{name}.{metric}": value for name, standing in named for metric, value in _of_model(standing).items()}
+    return metrics_by_label([standing.model.label for standing in found], [_of_model(standing) for standing in found])
 
 
 def _of_model(standing: Standing) -> dict[str, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advorch.kit.evaluation.curves import Axis, Curve, Panel, curves
+from advorch.kit.evaluation.curves import Axis, Panel, accuracy_curve, curves
 from advorch.kit.evaluation.findings import Look, Table, Value
 from advorch.kit.evaluation.statistics import Proportion, proportion, worst_case
 from advorch_builtins.evaluations.recorded import epsilons_of, fell_at
@@ -92,19 +92,13 @@ def curve_figure(found: Sequence[Standing], norm: str) -> bytes:
 
 
 def _panel(standing: Standing, norm: str) -> Panel:
-    return {_short(curve): _line(curve) for curve in epsilon_curves(standing) if curve.norm == norm}
+    return {
+        _short(curve): accuracy_curve(curve.epsilons, curve.accuracies)
+        for curve in epsilon_curves(standing)
+        if curve.norm == norm
+    }
 
 
 def _short(curve: EpsilonCurve) -> str:
     """The largest epsilon is where the line ends, and the norm is on the axis."""
     return " ".join(curve.name.replace(f" eps {curve.epsilons[-1]:g}", "").replace(f" {curve.norm}", "").split())
-
-
-def _line(curve: EpsilonCurve) -> Curve:
-    bounds = [accuracy.interval() for accuracy in curve.accuracies]
-    return Curve(
-        x=curve.epsilons,
-        y=[accuracy.value for accuracy in curve.accuracies],
-        low=[bound.low for bound in bounds],
-        high=[bound.high for bound in bounds],
-    )

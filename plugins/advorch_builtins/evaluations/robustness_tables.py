@@ -72,7 +72,7 @@ def _all_of(intervals: Sequence[tuple[str, str, str]]) -> frozenset[str]:
 
 
 def _clean_summary(standing: Standing) -> tuple[Value, ...]:
-    return (standing.model.label, *_measured(proportion(standing.correct)))
+    return (standing.model.label, *proportion(standing.correct).bounded)
 
 
 def _robust_summary(standing: Standing, classes: Sequence[str]) -> tuple[Value, ...]:
@@ -83,8 +83,8 @@ def _robust_summary(standing: Standing, classes: Sequence[str]) -> tuple[Value, 
         return (*[None] * 7, len(standing.own), threats, 0)
     by_class = standing.by_class(worst.withstood, worst.covered)
     place = worst_class(by_class)
-    weakest = [None] * 4 if place is None else [classes[place], *_measured(by_class[place])]
-    return (*_measured(worst.accuracy), *weakest, len(standing.own), threats, worst.accuracy.total)
+    weakest = [None] * 4 if place is None else [classes[place], *by_class[place].bounded]
+    return (*worst.accuracy.bounded, *weakest, len(standing.own), threats, worst.accuracy.total)
 
 
 def _by_attack(found: Sequence[Standing]) -> Table:
@@ -116,7 +116,7 @@ def _transferred(standing: Standing, labels: Mapping[str, str]) -> Iterator[tupl
     for duel in (duel for duel in standing.duels if not duel.own):
         samples = duel.set.samples
         names = (standing.model.label, duel.set.label, labels.get(samples.model, samples.label))
-        yield (*names, *_measured(duel.accuracy), _share(_clean_of(standing, duel)), duel.accuracy.total)
+        yield (*names, *duel.accuracy.bounded, _clean_of(standing, duel).known, duel.accuracy.total)
 
 
 def _clean_of(standing: Standing, duel: Duel) -> Proportion:
@@ -125,7 +125,7 @@ def _clean_of(standing: Standing, duel: Duel) -> Proportion:
 
 def _accuracy(standing: Standing) -> Iterator[tuple[Value, ...]]:
     label, clean = standing.model.label, proportion(standing.correct)
-    yield (label, "none", *_measured(clean), *[None] * 9, clean.total, "clean")
+    yield (label, "none", *clean.bounded, *[None] * 9, clean.total, "clean")
     for duel in standing.own:
         yield _against(standing, duel)
     for threat, duels in _by_threat(standing.own).items():
@@ -133,7 +133,7 @@ def _accuracy(standing: Standing) -> Iterator[tuple[Value, ...]]:
         if worst and len(duels) > 1:
             of = proportion(standing.correct[worst.covered])
             yield (
-                label, f"all {threat}", *_measured(worst.accuracy), None, of.value, *[None] * 7, of.total,
+                label, f"all {threat}", *worst.accuracy.bounded, None, of.value, *[None] * 7, of.total,
                 "worst case",
             )  # fmt: skip
 
@@ -142,10 +142,10 @@ def _against(standing: Standing, duel: Duel) -> tuple[Value, ...]:
     lengths = duel.distance[standing.fooled_by(duel)]
     mean = float(lengths.mean()) if len(lengths) else None
     unrounded = accuracy_before_rounding(duel)
-    before = None if unrounded is None else _share(unrounded)
+    before = None if unrounded is None else unrounded.known
     return (
-        standing.model.label, duel.set.label, *_measured(duel.accuracy), before, _share(_clean_of(standing, duel)),
-        standing.only_by(duel), mean, mean_queries(duel), median_first_step(duel), duel.outside, _share(duel.agreement),
+        standing.model.label, duel.set.label, *duel.accuracy.bounded, before, _clean_of(standing, duel).known,
+        standing.only_by(duel), mean, mean_queries(duel), median_first_step(duel), duel.outside, duel.agreement.known,
         duel.unconfirmed, duel.accuracy.total, "attack",
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ def _class_rows(standing: Standing, classes: Sequence[str]) -> Iterator[tuple[Va
     clean = standing.by_class(standing.correct, standing.everywhere)
     robust = standing.by_class(worst.withstood, worst.covered) if worst else [Proportion(0, 0)] * len(classes)
     for name, before, after in zip(classes, clean, robust, strict=True):
-        yield (standing.model.label, name, *_measured(before), *_measured(after), before.total, after.total)
+        yield (standing.model.label, name, *before.bounded, *after.bounded, before.total, after.total)
 
 
 def _differences(found: Sequence[Standing]) -> Table:
@@ -203,15 +203,3 @@ def _confusion(standing: Standing, classes: Sequence[str]) -> Table:
     rows = tuple((name, *line) for name, line in zip(classes, counts.tolist(), strict=True))
     caption = "Samples by true class (row) and by prediction under attack (column)."
     return Table(("true class", *classes), rows, caption, Look(folded=True))
-
-
-def _measured(accuracy: Proportion) -> tuple[Value, ...]:
-    """A share and its bounds, or three blanks."""
-    if not accuracy.total:
-        return (None, None, None)
-    interval = accuracy.interval()
-    return (accuracy.value, interval.low, interval.high)
-
-
-def _share(share: Proportion) -> float | None:
-    return share.value if share.total else None

@@ -16,7 +16,7 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.data import Data
 from advorch.kit.evaluation.attackers import attacker
 from advorch.kit.evaluation.figures import accuracy_bars, is_image
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.panels import Tile, shown_box, tile_grid, unit
 from advorch.kit.evaluation.statistics import Proportion, proportion
 from advorch.kit.evaluation.subject import Subject, SubjectModel
@@ -45,15 +45,10 @@ class Rubbish:
     def reduce(self, subject: Subject, rows: Mapping[str, Tensor], params: RubbishParams) -> Findings:
         """Error rates with intervals, and a few inputs with what the models see in them."""
         labels, kinds = [model.label for model in subject.models], _kinds(params)
-        names = [""] if len(labels) == 1 else [f"{slug}." for slug in unique_slugs(labels)]
         metrics = [_metrics(rows, kinds, place, params.threshold) for place in range(len(labels))]
         pictured = is_image(subject.data.x.shape[1:])
         return Findings(
-            metrics={
-                f"{name}{key}": value
-                for name, found in zip(names, metrics, strict=True)
-                for key, value in found.items()
-            },
+            metrics=metrics_by_label(labels, metrics),
             tables={"Rubbish": _table(subject, rows, kinds, params.threshold)},
             figures={"Inputs of no class that are taken for one": partial(_bars, labels, rows, kinds, params.threshold)}
             | ({"What the models see in noise": partial(_pictures, subject, params)} if pictured else {}),

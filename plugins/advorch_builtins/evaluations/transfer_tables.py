@@ -5,7 +5,6 @@ from functools import partial
 
 from advorch.kit.evaluation.findings import Look, Table, Value
 from advorch.kit.evaluation.matrix_figures import Matrix, share_matrix
-from advorch.kit.evaluation.statistics import Proportion
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations.crossing import Crossing, groups, scale
 from advorch_builtins.evaluations.wrong_labels import Agreement
@@ -46,7 +45,7 @@ def _accuracies(found: Sequence[Crossing], names: Sequence[str], subject: Subjec
             made_on(crossing, names),
             len(crossing.y),
             _times(crossing.change_mean, scale(subject)),
-            *(_share(crossing.accuracy(place)) for place in range(len(names))),
+            *(crossing.accuracy(place).known for place in range(len(names))),
         )
         for _, sets in groups(found)
         for crossing in sets
@@ -71,12 +70,12 @@ def _targets(found: Sequence[Crossing], names: Sequence[str]) -> Table:
 
 def _hits(crossing: Crossing, models: int) -> list[Value]:
     hits = [crossing.on_target(place) for place in range(models)]
-    return [None if hit is None else _share(hit) for hit in hits]
+    return [None if hit is None else hit.known for hit in hits]
 
 
 def _wrong_labels(together: Sequence[Agreement], names: Sequence[str]) -> Table:
     rows = tuple(
-        (pair.attack, names[pair.first], names[pair.second], pair.equal.total, *_measured(pair.equal), pair.expected)
+        (pair.attack, names[pair.first], names[pair.second], pair.equal.total, *pair.equal.bounded, pair.expected)
         for pair in together
     )
     columns = ("attack", "model", "and", "both wrong", "equal", "low", "high", "by chance")
@@ -90,7 +89,7 @@ def _wrong_labels(together: Sequence[Agreement], names: Sequence[str]) -> Table:
 
 def _heat_map(sets: Sequence[Crossing], names: Sequence[str], unit: float) -> bytes:
     rows = [_row_name(crossing, names, unit) for crossing in sets]
-    values = [[_share(crossing.accuracy(place)) for place in range(len(names))] for crossing in sets]
+    values = [[crossing.accuracy(place).known for place in range(len(names))] for crossing in sets]
     marked = [
         (row, place)
         for row, crossing in enumerate(sets)
@@ -108,14 +107,3 @@ def _row_name(crossing: Crossing, names: Sequence[str], unit: float) -> str:
 
 def _times(value: float | None, unit: float) -> float | None:
     return None if value is None else value * unit
-
-
-def _measured(share: Proportion) -> tuple[Value, ...]:
-    if not share.total:
-        return (None, None, None)
-    interval = share.interval()
-    return (share.value, interval.low, interval.high)
-
-
-def _share(share: Proportion) -> float | None:
-    return share.value if share.total else None

@@ -16,7 +16,7 @@ from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Victim
 from advorch.kit.data import Data
 from advorch.kit.evaluation.figures import is_image
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.panels import Tile, formula, shown_box, unit
 from advorch.kit.evaluation.statistics import proportion
 from advorch.kit.evaluation.subject import Subject, SubjectModel
@@ -55,14 +55,9 @@ class Triptych:
         """How many are fooled, and the triptych of a few."""
         labels = [model.label for model in subject.models]
         chosen = {place: _choose(subject.data.y, rows, place, params) for place in range(len(labels))}
-        names = [""] if len(labels) == 1 else [f"{slug}." for slug in unique_slugs(labels)]
         metrics = [_metrics(subject.data.y, rows, place) for place in range(len(labels))]
         return Findings(
-            metrics={
-                f"{name}{key}": value
-                for name, found in zip(names, metrics, strict=True)
-                for key, value in found.items()
-            },
+            metrics=metrics_by_label(labels, metrics),
             tables={"Summary": _summary(subject, rows), "Shown": _shown(subject, rows, chosen)},
             figures={
                 f"Triptych: {model.label}": partial(_draw, subject, place, rows, chosen[place], params.epsilon)
@@ -135,6 +130,10 @@ def _verdict(rows: Mapping[str, Tensor], part: str, place: int, row: int, classe
     return classes[int(rows[f"{part} label/{place}"][row])], float(rows[f"{part} confidence/{place}"][row])
 
 
+def _is_wrong(rows: Mapping[str, Tensor], part: str, place: int, row: int, true: Tensor) -> bool:
+    return bool(rows[f"{part} label/{place}"][row] != true)
+
+
 def _draw(subject: Subject, place: int, rows: Mapping[str, Tensor], chosen: Sequence[int], epsilon: float) -> bytes:
     batch = subject.data.take(torch.tensor(chosen)).to(subject.device)
     box = shown_box(subject.data.box, subject.data.x)
@@ -142,7 +141,8 @@ def _draw(subject: Subject, place: int, rows: Mapping[str, Tensor], chosen: Sequ
     lines: list[list[Tile]] = []
     for number, row in enumerate(chosen):
         words = [_verdict(rows, part, place, row, subject.data.classes) for part in _PARTS]
-        wrong = [subject.data.classes[int(subject.data.y[row])] != words[0][0], None, words[2][0] != words[0][0]]
+        true = subject.data.y[row]
+        wrong = [_is_wrong(rows, "clean", place, row, true), None, _is_wrong(rows, "adversarial", place, row, true)]
         lines.append(
             [
                 Tile(image=unit(image[number], box), caption=f'"{label}"\n{100 * share:.1f}% confidence', wrong=bad)

@@ -156,17 +156,17 @@ def _judge_set(subject: Subject, batch: Data, item: SubjectSet) -> dict[str, Ten
     whole = ThreatSet.around(clean, item.norm, torch.inf, box=subject.data.box, mask=mask) if free else ball
     rows = {
         "position": position,
-        "inside": _spread(ball.contains(changed), tried, False),
-        "legal": _spread(whole.contains(changed), tried, False),
-        "distance": _spread(ball.distance(changed).double(), tried, 0.0),
+        "inside": spread(ball.contains(changed), tried, False),
+        "legal": spread(whole.contains(changed), tried, False),
+        "distance": spread(ball.distance(changed).double(), tried, 0.0),
     }
     for place, model in enumerate(subject.models):
         predicted = model.predict(changed) if tried.any() else position[:0]
-        rows[f"predicted/{place}"] = _spread(predicted, tried, _ABSENT)
+        rows[f"predicted/{place}"] = spread(predicted, tried, _ABSENT)
     return rows
 
 
-def _spread(values: Tensor, where: Tensor, otherwise: float) -> Tensor:
+def spread(values: Tensor, where: Tensor, otherwise: float) -> Tensor:
     """Values at their places among all samples."""
     spread = torch.full(where.shape, otherwise, dtype=values.dtype)
     spread[where] = values.cpu()
@@ -177,7 +177,7 @@ def standings(subject: Subject, rows: Mapping[str, Tensor]) -> list[Standing]:
     """One standing a model, from the rows of all samples."""
     _check_labels(subject.data)
     for number, item in enumerate(subject.adversarials):
-        _check_origin(subject, item, rows[f"position/{number}"], rows[f"distance/{number}"])
+        check_origin(subject, item, rows[f"position/{number}"], rows[f"distance/{number}"])
     return [_standing(subject, rows, place) for place in range(len(subject.models))]
 
 
@@ -208,7 +208,7 @@ def _check_labels(data: Data) -> None:
         raise StageFailed("robustness needs data with a class for every sample", error_class=ErrorClass.USER)
 
 
-def _check_origin(subject: Subject, item: SubjectSet, position: Tensor, distance: Tensor) -> None:
+def check_origin(subject: Subject, item: SubjectSet, position: Tensor, distance: Tensor) -> None:
     """Ids of two splits can be alike: labels and measured distances tell whether a set was made from these samples."""
     covered, samples = position >= 0, item.samples
     source = position[covered]

@@ -21,6 +21,7 @@ from torch.nn import functional
 from advorch.api import Access, ArtifactType, Box, Norm, Outcome, Output, Seeds, StageContext
 from advorch.kit.attack.checks import check_fit
 from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.objectives import cross_entropy
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Victim
@@ -168,7 +169,7 @@ def _rise(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         parts = []
         for rows in _portions(len(x)):
             point = x[rows].detach().requires_grad_()
-            height = -functional.cross_entropy(module(point), y[rows], reduction="sum")
+            height = -cross_entropy(module(point), y[rows]).sum()
             parts.append(torch.autograd.grad(height, point)[0])
         return torch.cat(parts)
 

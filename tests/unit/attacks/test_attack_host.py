@@ -287,6 +287,9 @@ def test_epsilons_that_cannot_be_meant_are_refused() -> None:
     for values in ({"epsilons": [0.2, 0.1]}, {"epsilons": [0.1, 0.2], "epsilon": 0.1}, {"epsilons": []}, {}):
         with pytest.raises(ValueError, match="epsilon"):
             catalog.PGD.schema().parse(values)
+    for values in ({"epsilons": 0.1}, {"epsilons": {"from": 0.1}}, {"epsilons": "0.1"}):
+        with pytest.raises(ValueError, match="epsilons"):
+            catalog.PGD.schema().parse(values)
 
 
 def test_levels_and_batches(context: Context, held_out: tuple[Tensor, Tensor]) -> None:

@@ -88,7 +88,7 @@ def test_drawn_targets_are_reached_and_more_steps_bring_nearer(
     many, few = run(), run(steps=1)
     right = many.clean_correct
     assert (many.adversarial_prediction == many.target)[right].all()
-    assert many.distance[right].mean() < 0.85 * few.distance[right].mean()
+    assert many.distance[right].mean() < 0.93 * few.distance[right].mean()
     assert many.backwards.sum() == 0
 
 

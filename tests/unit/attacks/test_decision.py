@@ -47,6 +47,20 @@ class Constant(nn.Module):
         return torch.tensor([[0.0, 1.0]]).expand(len(x), 2)
 
 
+class Stubborn(nn.Module):
+    """Always of one class; like many a model it cannot flatten a batch of nothing."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tensor([[1.0, 0.0]]).expand(len(x.view(len(x), -1)), 2)
+
+
+@ATTACKS
+def test_where_nobody_is_fooled_nothing_is_asked_about_nobody(attack: Any, norm: Norm, params: dict[str, Any]) -> None:
+    x = torch.rand(4, 2, 3, generator=torch.Generator().manual_seed(0))
+    result = run(attack, victim_of(Stubborn(), norm), x, torch.zeros(4, dtype=torch.int64), **params)
+    assert not result.success.any()
+
+
 @NORMS
 def test_the_way_back_begins_far_and_ends_at_the_sample(norm: Norm) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -234,28 +234,3 @@ def test_lab_needs_colours() -> None:
     with pytest.raises(StageFailed, match="colours"):
         TEXTURE.load()(grey, TEXTURE.params())
     TEXTURE.load()(grey, TEXTURE.params.parse({"distance": "rgb"}))
-
-
-def test_batches_that_reach_over_a_pass_have_a_pose_for_each_place(tmp_path: Path) -> None:
-    """A sample that is twice in a minibatch is not seen from one pose twice."""
-    seen: list[Tensor] = []
-
-    class Watcher:
-        def begin(self) -> dict[str, Tensor]:
-            return {"pattern": torch.zeros(1)}
-
-        def advance(self, state: Any, batch: Data, number: int, rng: Draws) -> Any:
-            from advorch.kit.perturbation.fitting import Turn
-
-            seen.append(rng.uniform((), like=batch.x))
-            return Turn(state, {"loss": torch.zeros(()), "reached": torch.zeros(())})
-
-        def enough(self, state: Any) -> bool:
-            return False
-
-        def finish(self, state: Any) -> Print:
-            return Print(kind=Kind.UNIVERSAL, pattern=state["pattern"])
-
-    fit(Watcher(), images(None, count=4, steps=2), FakeContext(scratch=tmp_path), batch=10, checkpoint_every=1)
-    assert all(len(numbers.unique()) == 10 for numbers in seen)
-    assert not torch.equal(seen[0], seen[1])

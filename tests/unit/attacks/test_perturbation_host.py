@@ -113,6 +113,7 @@ def test_a_stopped_fit_goes_on_to_the_same_bytes(site: Site, stop: int) -> None:
     [
         ({"target": "insid"}, "no class 'insid'"),
         ({"target": 3}, "no class '3'"),
+        ({"target": "²"}, "no class '²'"),
         ({"source": "ring", "target": 0}, "same class"),
     ],
 )

@@ -40,6 +40,8 @@ def test_classes_take_turns_whatever_the_order_in_the_archive(tmp_path: Path) ->
     assert train.y.tolist() == [0, 1, 0]
     assert (255 * train.x[:, 0, 0, 0]).round().tolist() == [1, 9, 2]
     assert test.signature.shape == (1, 3, 3)
+    assert test.classes == train.classes
+    assert test.y.tolist() == [1]  # dogs keep their number where there is no cat
     assert train.ids.tolist() == [0, 1, 2]
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from advorch.errors import StageFailed
-from advorch_builtins.datasets import catalog, sentences
-from advorch_builtins.datasets.catalog import SentencesParams
+from advorch_builtins.datasets import sentences
+from advorch_builtins.datasets.catalog_sentences import SENTENCES, SentencesParams
 from advorch_builtins.datasets.sentences import END, PAD, UNKNOWN
 
 
@@ -83,4 +83,4 @@ def test_yelp_reads(data_folder: Path) -> None:
     assert len(train) == 25278 + 38205
     assert len(train.vocabulary) <= 10_004
     assert (train.x == END).sum(1).eq(1).all()
-    assert all(path.is_file() for path in catalog.SENTENCES.files(given))
+    assert all(path.is_file() for path in SENTENCES.files(given))

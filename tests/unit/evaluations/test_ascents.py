@@ -125,3 +125,13 @@ def test_what_cannot_be_compared_is_refused(pair: Subject, evaluate: Any) -> Non
         evaluate(ONE_STEP, pair, attack=one, against={"uses": "fgsm", "with": {"epsilon": 0.2}})
     with pytest.raises(StageFailed, match="steps"):
         evaluate(ONE_STEP, pair, attack=attack("proximal", steps=2), against=attack("fgsm"))
+
+
+def test_shown_are_samples_that_are_right_before_the_attack_begins(images: Subject, evaluate: Any) -> None:
+    """A random start in a large ball is no sample."""
+    attack = {"uses": "pgd", "with": {"epsilon": 1.0, "steps": 2}}
+    findings = evaluate(DESCENT, images, attacks=[attack], length=2, shown=20)
+    right = images.models[0].predict(images.data.x) == images.data.y
+    shown = {row[2] for row in findings.tables["Probabilities at the end"].rows}
+    assert 0 < int(right.sum()) < len(right)
+    assert shown == {f"sample {int(index)}" for index in images.data.ids[right]}

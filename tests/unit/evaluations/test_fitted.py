@@ -15,6 +15,8 @@ from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch.kit.perturbation.fitted import Fitted, Kind
 from advorch.testing.fakes import stripes
 from advorch_builtins.evaluations.catalog_fitted import DRIVE_BY, FOOLING, POSES, STATIONS
+from advorch_builtins.evaluations.fitted_pairs import Pair
+from advorch_builtins.evaluations.stations_report import Drive
 
 CLASSES = ("dark", "grey", "light")
 
@@ -212,3 +214,19 @@ def test_a_source_that_no_sample_has_is_told_and_not_measured() -> None:
         report = found(component, nobody)
         assert report.metrics == {}
         assert any("no sample" in note for note in report.notes)
+
+
+def test_of_no_samples_there_is_no_fooling_rate() -> None:
+    """All are what a target wants already."""
+    aimed = replace(even(0.5), settings={**even(0.5).settings}, target=2)
+    assert not found(FOOLING, subject(aimed, levels=(0.9, 0.9))).metrics
+
+
+def test_without_a_target_success_is_a_wrong_class_and_not_merely_another() -> None:
+    """The camera alone makes the object grey; with the perturbation it is dark again, which is what it is."""
+    pair = Pair(fitted=even(0.1), name="even", model=subject().models[0], key="0.0")
+    grey, dark = torch.tensor([0.1, 0.8, 0.1]), torch.tensor([0.8, 0.1, 0.1])
+    said = {"control": grey.expand(2, 1, 3), "perturbed": dark.expand(2, 1, 3)}
+    assert not Drive(pair=pair, y=torch.zeros(2, dtype=torch.int64), said=said).goal().any()
+    assert Drive(pair=pair, y=torch.ones(2, dtype=torch.int64), said=said).goal().all()
+    assert Drive(pair=pair, y=torch.arange(2), said=said).goal().all(), "of two classes: another than before"

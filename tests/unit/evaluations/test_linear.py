@@ -79,3 +79,9 @@ def test_pictures_are_drawn_of_images_of_two_and_of_three_classes(images: Subjec
         images, data=tiny_data(8, (1, 4, 4), 2), models=(replace(images.models[0], module=LinearModel(16, 2)),)
     )
     assert "Weights" in evaluate(LINEAR, two).pictures()
+
+
+def test_in_a_ball_of_nothing_there_is_no_gap(pair: Subject, evaluate: Any) -> None:
+    findings = evaluate(LINEAR, pair, epsilons=[0.1, 0.0])
+    assert findings.metrics["gain_error"] == 0
+    assert findings.metrics["robust_accuracy"] == findings.metrics["clean_accuracy"]

@@ -9,6 +9,7 @@ from torch import nn
 
 from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.evaluation.subject import Subject, name_sets
+from advorch_builtins.evaluations import triptych
 from advorch_builtins.evaluations.catalog_explaining import GALLERY, TRIPTYCH
 
 EPSILON = 0.2
@@ -98,3 +99,15 @@ def test_accuracies_are_judged_again(shown: Subject, evaluate: Any) -> None:
     for item in shown.adversarials:
         stood &= (model.predict(data.x) == data.y) & (model.predict(item.samples.adversarial) == data.y)
     assert findings.metrics["robust_accuracy"] == pytest.approx(float(stood.double().mean()))
+
+
+def test_what_is_wrong_before_and_after_is_marked_in_both_images(
+    images: Subject, evaluate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tiny step changes no label: with wrong labels both images are wrong, and the sign is not judged."""
+    drawn: list[list[bool | None]] = []
+    monkeypatch.setattr(triptych, "formula", lambda lines, *_: drawn.extend([t.wrong for t in row] for row in lines))
+    said = images.models[0].predict(images.data.x)
+    wrong = replace(images, data=replace(images.data, y=(said + 1) % 3), models=images.models[:1])
+    evaluate(TRIPTYCH, wrong, epsilon=1e-6, choose="first", rows=2).pictures()
+    assert drawn == [[True, None, True]] * 2

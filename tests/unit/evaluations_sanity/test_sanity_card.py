@@ -140,3 +140,14 @@ def test_another_table_is_no_card(lab: Lab) -> None:
     subject = Subject(data=data, models=(model,), tables={"sanity": Table(("model",), ())})
     with pytest.raises(StageFailed, match="given another table"):
         Robustness().reduce(subject, {"clean/0": data.y}, RobustnessParams())
+
+
+def test_where_nothing_is_right_nothing_was_attacked_and_nothing_passes(lab: Lab) -> None:
+    data = lab.samples_of(lab.sound())
+    found = lab.examine(lab.sound(), replace(data, y=(data.y + 1) % 3))
+    said = {row[0]: (row[3], row[4]) for row in found.tables["Checks"].rows}
+    asked = [check.id for check in every_check() if check.gradient or check.votes]
+    assert {"S2", "S4", "S5", "S7", "S8", "S9", "S10", "S16", "S17", "S27"} <= set(asked)
+    assert {said[name] for name in asked} == {("not applicable", "nothing is right, so nothing was attacked")}
+    assert said["S1"][0] == "pass"
+    assert "not examined" in found.notes[0]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -181,3 +182,11 @@ def test_steps_that_cannot_cross_the_ball_fail(lab: Lab) -> None:
     assert "40 steps of 0.02 move at most 0.8 of epsilon 8" in why
     assert lab.ask("S31", Line(104.0), data, sets=[right], epsilon=8.0)[0] == "pass"
     assert lab.ask("S31", Line(104.0), data, sets=[raw], epsilon=8.0)[0] == "not applicable"
+
+
+@pytest.mark.parametrize("check", ["S18", "S19", "S20", "S21", "S22"])
+def test_sets_of_which_nothing_was_looked_at_are_no_evidence(lab: Lab, check: str) -> None:
+    line = Line(0.5)
+    stray = lab.handed_in(line, NEAR, NEAR.x, ids=NEAR.ids + 100, model="other" if check == "S19" else "own")
+    verdict, why = lab.ask(check, line, NEAR, sets=[stray])
+    assert verdict == "not applicable", why

@@ -17,6 +17,8 @@ from advorch.threat import Access, Budget, Norm, ThreatModel
 from advorch_builtins.evaluations.attack_costs import AttackCosts
 from advorch_builtins.evaluations.catalog_measured import MEASURED, AttackCostsParams
 
+WIDE = {"norm": "linf", "epsilon": 0.4, "targeted": False}
+
 
 def evaluate(subject: Subject, **params: Any) -> Findings:
     torch.set_num_threads(1)
@@ -173,3 +175,39 @@ def test_an_attack_with_more_inputs_cannot_be_run_again(alone: Subject) -> None:
     busy = Busy()
     assert timed(alone, busy, Borrowing) is None
     assert not busy.batches
+
+
+def test_a_claim_is_about_the_ball_whatever_the_budget(alone: Subject) -> None:
+    """At any distance deepfool fools three, and within epsilon two, as pgd does with the same points."""
+    free = changed(alone.adversarials[0], budget=Budget.MINIMAL, attack="attack/deepfool")
+    found = evaluate(replace(alone, adversarials=(alone.adversarials[0], free)), versus=["pgd", "deepfool"])
+    (claim,) = rows(found.tables["Claim"])
+    assert (claim["pgd fools"], claim["deepfool fools"], claim["difference"]) == (2 / 6, 2 / 6, 0)
+
+
+def test_a_claim_about_one_of_two_attacks_of_one_name_wants_its_label(alone: Subject) -> None:
+    again = replace(alone.adversarials[1], samples=replace(alone.adversarials[0].samples, settings=WIDE), label="wide")
+    subject = replace(alone, adversarials=(*alone.adversarials, again))
+    with pytest.raises(StageFailed, match="several attacks 'pgd' were made") as refused:
+        evaluate(subject, versus=["fgsm", "pgd"])
+    assert "wide" in str(refused.value.hint)
+    assert evaluate(subject, versus=["fgsm", "wide"]).metrics["advantage"] == pytest.approx((1 - 3) / 6)
+
+
+def test_a_claim_without_a_common_sample_has_no_numbers(alone: Subject) -> None:
+    first, second = alone.adversarials
+    ids = second.samples.ids + 100
+    found = evaluate(replace(alone, adversarials=(first, changed(second, ids=ids))), versus=["pgd", "fgsm"])
+    assert "advantage" not in found.metrics
+    assert any("cannot be compared" in note for note in found.notes)
+    assert rows(found.tables["Attacks"])[1]["robust accuracy"] is None
+
+
+@pytest.mark.parametrize("measure", [None, "l2"])
+def test_robust_accuracy_is_the_worst_case_over_all_attacks_however_they_are_measured(
+    alone: Subject, measure: str | None
+) -> None:
+    samples = alone.adversarials[0].samples
+    turned = changed(alone.adversarials[0], settings={**samples.settings, "norm": "unbounded"})
+    found = evaluate(replace(alone, adversarials=(turned,)), measure=measure)
+    assert found.metrics["robust_accuracy"] == 3 / 6

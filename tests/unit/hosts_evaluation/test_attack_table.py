@@ -90,3 +90,26 @@ def test_groups_follow_what_attacks_see_and_old_sets_say_nothing(subject: Subjec
 def test_sets_of_strangers_are_refused(subject: Subject) -> None:
     with pytest.raises(StageFailed, match="none of the adversarial sets"):
         evaluate(subject, made({}, Access.SCORES, model="other"))
+
+
+def test_what_leaves_the_box_has_no_distance_and_what_has_no_ball_neither(subject: Subject) -> None:
+    far = replace(made({12: 1.6, 13: 0.52}, Access.GRADIENTS), budget=Budget.MINIMAL)
+    turned = made({13: 0.52}, Access.GRADIENTS, norm="unbounded")
+    first, second = [row for row in evaluate(subject, far, turned).tables["Attacks"].rows if row[2] == "white box"]
+    assert first[9] == pytest.approx(0.07), "1.6 is no number of the data"
+    assert (second[7], second[9]) == (pytest.approx(1 / 7), None)
+
+
+def test_a_set_without_a_sample_of_the_data_has_blanks(subject: Subject) -> None:
+    stray = replace(made({}, Access.GRADIENTS), ids=IDS + 100)
+    [row] = [row for row in evaluate(subject, stray).tables["Attacks"].rows if row[2] == "white box"]
+    assert row[4:8] == (None, None, None, None)
+    assert row[8] == 0
+
+
+def test_only_unequal_targets_differ_by_luck(subject: Subject) -> None:
+    aims = made({13: 0.52}, Access.SCORES, targeted=True)
+    ones, turned = (replace(aims, target=torch.tensor(target)) for target in ([1] * 5 + [0] * 3, [1] * 4 + [0] * 4))
+    again = replace(ones, settings={**ones.settings, "steps": 9})
+    assert not any("luck" in note for note in evaluate(subject, ones, again).notes)
+    assert any("luck" in note for note in evaluate(subject, ones, replace(turned, settings=again.settings)).notes)

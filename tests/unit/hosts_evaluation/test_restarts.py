@@ -1,13 +1,17 @@
+import itertools
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from advorch.kit.attack.errors import AccessDenied
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
+from advorch.kit.evaluation.restart_figures import _edges
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch.testing.fakes import LinearModel, small_mlp
+from advorch.threat import Access
 from advorch_builtins.evaluations.catalog_measured import RESTARTED, RestartsParams
 from advorch_builtins.evaluations.restarts import Restarts
 
@@ -112,3 +116,18 @@ def test_the_figures_are_three() -> None:
     _, findings = climb(small_mlp(FEATURES, 2), middle(2), steps=5)
     assert list(findings.figures) == ["Loss curves", "Final losses", "Between maxima"]
     assert findings.pictures() == findings.pictures()
+
+
+def test_no_final_loss_falls_out_of_the_histogram() -> None:
+    """The logarithm of a number and back is another number, half of the time."""
+    for values in torch.rand(200, 2, dtype=torch.float64) * torch.tensor([0.1, 10.0]) + 1e-3:
+        edges, _ = _edges(values)
+        assert (edges[0], edges[-1]) == (float(values.min()), float(values.max()))
+        assert all(low < high for low, high in itertools.pairwise(edges))
+
+
+def test_a_model_that_gives_no_gradients_gives_none_here() -> None:
+    model = SubjectModel(label="m", digest="m", module=LinearModel(FEATURES, 2), access=Access.SCORES)
+    settings = RestartsParams.parse({"restarts": 2, "steps": 2})
+    with pytest.raises(AccessDenied):
+        Restarts().map(Subject(data=middle(), models=(model,)), middle(), settings)

@@ -117,3 +117,12 @@ def test_names_must_fit_and_sets_must_be_there() -> None:
             evaluate(subject, names=names)
     with pytest.raises(StageFailed, match="needs adversarial sets"):
         evaluate(replace(subject, adversarials=()))
+
+
+def test_a_set_that_was_made_from_other_samples_is_refused() -> None:
+    """Ids of two splits are alike; the distances that were recorded are not those that are measured."""
+    stray = replace(moved([0.4, 0.2, 0.5, 0.6], "one"), data="another split")
+    with pytest.raises(StageFailed, match="made from other samples"):
+        evaluate(subject_of(stray))
+    recorded = torch.tensor([0.3, 0.0, 0.3, 0.35])
+    assert evaluate(subject_of(replace(stray, distance=recorded))).tables["Transfer"].rows[0][2] == 3

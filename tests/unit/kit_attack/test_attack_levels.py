@@ -74,6 +74,12 @@ def test_between_levels_that_are_out_of_reach_the_clean_number_stays() -> None:
     assert torch.equal(on_levels(ball, torch.tensor([[0.57, 0.53]]), BOX, 10), x)
 
 
+def test_nothing_is_rounded_to_the_other_side_of_the_clean_number() -> None:
+    x = torch.tensor([[0.3, 0.7]])
+    ball = ThreatSet.around(x, Norm.LINF, 0.4, box=BOX)
+    assert torch.equal(on_levels(ball, torch.tensor([[0.69, 0.31]]), BOX, 1), x)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(list(EPSILON)), st.integers(1, 300), st.floats(1e-3, 2.0))
 def test_rounding_keeps_the_set_and_is_idempotent(seed: int, norm: Norm, levels: int, epsilon: float) -> None:

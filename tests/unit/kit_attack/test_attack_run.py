@@ -225,6 +225,13 @@ def test_inner_attack_obeys_mode_seed_radius_and_goal(classifier: nn.Module, sam
     assert not torch.equal(aimed, calm(classifier, x, y, IDS, 1))
 
 
+def test_inner_attack_aims_at_a_model_that_normalises_its_batch(
+    classifier: nn.Module, samples: tuple[Tensor, Tensor]
+) -> None:
+    wild = InnerAttack(ATTACK, ThreatSettings(epsilon=0.1, targeted=True), box=(0.0, 1.0), mode="train")
+    assert (wild(classifier, *samples, IDS, 1) != samples[0]).any(1).all()
+
+
 def test_inner_attack_tells_the_attack_to_spend_all_steps(
     classifier: nn.Module, samples: tuple[Tensor, Tensor]
 ) -> None:

@@ -14,8 +14,9 @@ from advorch.kit.attack.nearest import Nearest
 from advorch.kit.attack.objectives import margin
 from advorch.kit.attack.run import run_attack
 from advorch.kit.attack.shrink import Shrink, Walk, height_of, outcome, shrink, slope_of
+from advorch.kit.attack.slopes import Slope
 from advorch.kit.attack.threat_set import ThreatSet
-from advorch.kit.attack.victim import Finish, Slope, Victim
+from advorch.kit.attack.victim import Finish, Victim
 from advorch.params import Params
 from advorch.settings import ThreatSettings
 from advorch.testing.fakes import LinearModel

@@ -177,6 +177,14 @@ def test_l0_keeps_the_numbers_that_matter_most() -> None:
     assert not ball.contains(torch.tensor([[0.1, 0.6, 0.9, 0.2]])).all()
 
 
+def test_l0_counts_whole_numbers() -> None:
+    x = torch.rand(8, 20, generator=torch.Generator().manual_seed(0))
+    ball = ThreatSet.around(x, Norm.L0, torch.tensor([2.5, 0.5]).repeat(4), box=BOX)
+    for z in (ball.project(1 - x), ball.random(Draws(1, torch.arange(8)))):
+        assert ball.contains(z).all()
+        assert ball.distance(z).tolist() == [2, 0] * 4
+
+
 def gauge(step: Tensor, norm: Norm) -> Tensor:
     orders = {Norm.LINF: torch.inf, Norm.L2: 2, Norm.L1: 1}
     return torch.linalg.vector_norm(step.flatten(1), orders[norm], dim=1)

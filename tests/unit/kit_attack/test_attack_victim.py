@@ -109,6 +109,12 @@ def test_every_pass_is_counted_for_those_who_asked(classifier: nn.Module, sample
     assert usage.queries.tolist() == [1, 8, 1, 7]
 
 
+def test_how_many_classes_there_are_is_no_secret(classifier: nn.Module, samples: tuple[Tensor, Tensor]) -> None:
+    victim = victim_of(classifier.train(), access=Access.NOTHING)
+    assert victim.classes(samples[0]) == 3
+    assert victim.usage(64).forwards.sum() == 0
+
+
 def test_a_part_keeps_its_samples_epsilon_and_mask(classifier: nn.Module, samples: tuple[Tensor, Tensor]) -> None:
     x = samples[0][:3]
     mask = torch.rand(3, 12) > 0.5

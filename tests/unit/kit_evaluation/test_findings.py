@@ -1,6 +1,6 @@
 import pytest
 
-from advorch.kit.evaluation.findings import Findings, Table, slug, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Table, metrics_by_label, slug, unique_slugs
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,9 @@ def test_a_ragged_table_is_refused() -> None:
 def test_figures_are_drawn_when_they_are_needed() -> None:
     findings = Findings(figures={"bytes": b"1", "thunk": lambda: b"2"})
     assert findings.pictures() == {"bytes": b"1", "thunk": b"2"}
+
+
+def test_metrics_of_one_are_plain_and_of_several_under_their_labels() -> None:
+    assert metrics_by_label(["erm mlp"], [{"accuracy": 0.5}]) == {"accuracy": 0.5}
+    two = metrics_by_label(["erm mlp", "erm mlp"], [{"accuracy": 0.5}, {"accuracy": 0.25}])
+    assert two == {"erm_mlp.accuracy": 0.5, "erm_mlp_2.accuracy": 0.25}

@@ -9,6 +9,7 @@ from advorch.kit.evaluation.statistics import (
     Proportion,
     by_class,
     confusion,
+    error_bars,
     paired_difference,
     proportion,
     tail,
@@ -113,3 +114,18 @@ def test_equal_models_differ_by_nothing_but_not_with_certainty() -> None:
 def test_confusion_counts_rows_by_truth() -> None:
     counts = confusion(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 2, 1, 0]), 3)
     assert counts.tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0]]
+
+
+def test_a_share_of_nothing_is_a_blank_in_a_table() -> None:
+    assert (Proportion(0, 0).known, Proportion(0, 0).bounded) == (None, (None, None, None))
+    interval = Proportion(3, 8).interval()
+    assert (Proportion(3, 8).known, Proportion(3, 8).bounded) == (3 / 8, (3 / 8, interval.low, interval.high))
+
+
+def test_error_bars_reach_to_the_ends_of_the_intervals() -> None:
+    shares = [Proportion(0, 4), Proportion(3, 4), Proportion(4, 4)]
+    below, above = error_bars(shares)
+    for share, low, high in zip(shares, below, above, strict=True):
+        interval = share.interval()
+        assert (share.value - low, share.value + high) == pytest.approx((interval.low, interval.high))
+    assert below[0] == above[2] == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from advorch.kit.perturbation.homography import from_corners, move, of_plane, similarity, warp
+from advorch.kit.perturbation.homography import move, of_plane, similarity, warp
 from advorch.kit.perturbation.poses import frontal
 from advorch.kit.perturbation.sampling import blurred, by_gathering, frame_points, gathered, sample
 
@@ -13,22 +13,6 @@ SQUARE = torch.tensor([[[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]], dt
 
 def picture(side: int = 6, channels: int = 2) -> Tensor:
     return torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-
-
-def test_corners_go_where_they_are_sent() -> None:
-    target = torch.tensor([[[-0.7, -0.9], [0.8, -0.5], [0.9, 0.6], [-0.4, 0.7]]], dtype=torch.float64)
-    found = from_corners(SQUARE, target)
-    assert torch.allclose(move(found, SQUARE), target, atol=1e-12)
-    # A projective map keeps lines: the middle of the square stays where the diagonals meet.
-    middle = move(found, torch.zeros(1, 1, 2, dtype=torch.float64))[0, 0]
-    assert torch.allclose(middle, crossing(target[0]), atol=1e-12)
-
-
-def crossing(corners: Tensor) -> Tensor:
-    """Where the two diagonals of a quadrilateral meet."""
-    first, second = corners[2] - corners[0], corners[3] - corners[1]
-    share = torch.linalg.solve(torch.stack([first, -second], 1), corners[1] - corners[0])
-    return corners[0] + share[0] * first
 
 
 def test_the_identity_changes_nothing() -> None:

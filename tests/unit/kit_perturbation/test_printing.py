@@ -71,6 +71,17 @@ def test_light_by_hand() -> None:
     assert seen.flatten().tolist() == pytest.approx([0.38125, 1.0])
 
 
+@pytest.mark.parametrize("gamma", [0.8, 1.0, 1.25])
+def test_black_stays_black_and_has_a_slope(gamma: float) -> None:
+    """Without one nothing that is fitted could ever leave it, and digits are mostly black."""
+    black = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    seen = lit(black, torch.zeros(1), torch.ones(1), torch.tensor([gamma]))
+    assert torch.equal(seen, torch.zeros_like(seen))
+    (slope,) = torch.autograd.grad(seen.sum(), black)
+    assert bool((slope > 0.01).all())
+    assert bool((slope < 100).all())
+
+
 def test_known_colours_in_lab() -> None:
     """White, black, and red of sRGB, as Lindbloom's calculator has them."""
     colours = torch.tensor([[1.0, 1, 1], [0, 0, 0], [1, 0, 0]]).view(3, 3, 1, 1)

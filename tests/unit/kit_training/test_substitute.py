@@ -16,12 +16,13 @@ from advorch.kit.attack.victim import Victim
 from advorch.kit.codecs import write_data
 from advorch.kit.data import Data
 from advorch.kit.inputs import OpenModel, open_data, open_model
+from advorch.testing.fakes import LinearModel
 from advorch.threat import Access, Norm
 from advorch_builtins.attacks.catalog import SIGN_NOISE
 from advorch_builtins.attacks.catalog_black_box import TRANSFER
 from advorch_builtins.training.catalog import ERM
 from advorch_builtins.training.catalog_substitute import SUBSTITUTE
-from advorch_builtins.training.substitute import run
+from advorch_builtins.training.substitute import _rise, run
 
 MLP = {"uses": "mlp", "with": {"hidden": [48]}}
 
@@ -104,6 +105,19 @@ def test_it_goes_on_where_it_was_stopped(bench: Any, tmp_path: Path) -> None:
 def test_a_round_asks_for_no_more_than_it_may(bench: Any) -> None:
     copied(bench, most=50, rounds=3)
     assert [metrics["queries"] for _, metrics in bench.reports] == [100, 150, 200]
+
+
+@pytest.mark.parametrize("scale", [30.0, 1000.0])
+def test_new_samples_lie_the_same_way_however_certain_the_copy_is(scale: float) -> None:
+    """A softmax that rounds to one forgets the label, and then everything: new samples would be the old ones."""
+    x = torch.randn(60, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    net = LinearModel(6, 2).double()
+    y = net(x).argmax(1)
+    expected = _rise(net, x, y).sign()
+    with torch.no_grad():
+        net.weight *= scale
+        net.bias *= scale
+    assert torch.equal(_rise(net.float(), x.float(), y).sign().double(), expected)
 
 
 def test_new_samples_are_lambda_away_in_the_box_and_change_sides(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,31 +35,30 @@ def test_no_hook_is_documented_that_is_not_there() -> None:
 
 
 @pytest.fixture
-def square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The guide's plugin, installed as it is printed."""
-    entry = re.search(r'(?m)^(advorch-square) = "(advorch_square)"$', block("toml", "entry-points"))
+def climb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The guide's plugin, installed as it is printed, beside the built-ins: its names must be nobody's."""
+    entry = re.search(r'(?m)^(advorch-climb) = "(advorch_climb)"$', block("toml", "entry-points"))
     assert entry
     files = {
-        "advorch_square/__init__.py": block("python", "class SquareParams"),
-        "advorch_square/attack.py": block("python", "def perturb"),
+        "advorch_climb/__init__.py": block("python", "class ClimbParams"),
+        "advorch_climb/attack.py": block("python", "def perturb"),
     }
-    write_distribution(tmp_path, "advorch-square", entry_points={entry[1]: entry[2]}, files=files)
-    monkeypatch.setenv("ADVORCH_NO_PLUGINS", "advorch")
+    write_distribution(tmp_path, "advorch-climb", entry_points={entry[1]: entry[2]}, files=files)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
-    for module in [name for name in sys.modules if name.split(".")[0] == "advorch_square"]:
+    for module in [name for name in sys.modules if name.split(".")[0] == "advorch_climb"]:
         del sys.modules[module]
 
 
-def test_the_plugin_of_the_guide_keeps_the_contract(square: Path) -> None:
+def test_the_plugin_of_the_guide_keeps_the_contract(climb: Path) -> None:
     torch.set_num_threads(1)
-    component = discover(strict=True).component("attack/square")
+    component = discover(strict=True).component("attack/climb")
     results = [check.result() for check in checks_for(component)]
     broken = [f"{result.check}: {result.reason}" for result in results if result.verdict is Verdict.BROKEN]
     assert broken == []
 
 
-def test_the_test_of_the_guide_is_python(square: Path) -> None:
+def test_the_test_of_the_guide_is_python(climb: Path) -> None:
     code: Callable[..., object] = compile(block("python", "checks_for(ATTACK)"), "guide", "exec")  # type: ignore[assignment]
     namespace: dict[str, object] = {}
     exec(code, namespace)  # type: ignore[arg-type]

@@ -47,8 +47,10 @@ def _alone(probe: Probe) -> Mapping[str, Tensor]:
 
 def _independent(evidence: Evidence) -> Result:
     logits, verdicts = evidence.column("logits alone"), evidence.flags("verdict alone")
-    if not len(logits) or evidence.says("draws"):
-        return absent("the model draws, see S12" if len(logits) else "nothing is right, so nothing was attacked")
+    if evidence.says("draws"):
+        return absent("the model draws, see S12")
+    if not len(logits):
+        return absent(f"none of the first {_ALONE} samples is right, so none of them was attacked")
     most, flips = float(logits.max()), int(verdicts.sum())
     other = share(flips, len(verdicts))
     why = f"alone and in a batch logits differ by up to {max(most, _ROUNDING):.0e} of their size, verdicts on {other}"

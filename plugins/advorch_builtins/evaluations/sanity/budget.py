@@ -38,7 +38,7 @@ def _zero_is_clean(evidence: Evidence) -> Result:
 def _unbounded_breaks_everything(evidence: Evidence) -> Result:
     half, whole = evidence.fooled("half box"), evidence.fooled("whole box")
     if not len(half):
-        return absent("the data has no box to be unbounded in" if evidence.rows["ascent"].any() else "nothing is right")
+        return absent("the data has no box to be unbounded in")
     chance = 1 / evidence.standing.classes
     left = Proportion(int((~half).sum()), evidence.probes)
     rest = int((~whole).sum())
@@ -100,7 +100,7 @@ CHECKS = (
         judge=_unbounded_breaks_everything,
         remedy="The attack fails, not the samples: no model withstands a picture that may be anything. "
         "See the gradient checks, and attack with another loss or without gradients.",
-        tries=("half box", "whole box", "ascent"),
+        tries=("half box", "whole box"),
         gradient=True,
         votes=True,
     ),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from advorch.kit.evaluation.findings import Findings, Look, Table, Value, unique_slugs
+from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.statistics import Proportion, proportion
 from advorch_builtins.evaluations.robustness_card import COLUMNS, LOOK, TITLE
 from advorch_builtins.evaluations.sanity.attempts import ATTEMPTS
@@ -39,7 +39,7 @@ class Card:
 
     @property
     def probed(self) -> Proportion:
-        """Samples that every probe within epsilon, and every set of this model within the same ball, left standing."""
+        """Samples that every probe within epsilon left standing."""
         stands = self.evidence.rows["right"] > 0.5
         for name in _WITHIN:
             if name in self.evidence.rows:
@@ -67,7 +67,7 @@ class Card:
         if not self.evidence.says("differentiable"):
             return f"gradients are masked: there are none ({len(votes)} of {voters} votes)"
         if not voters:
-            return "masking was not examined: all its checks were left out"
+            return "masking was not examined: none of its checks was asked, or could be"
         count = f"{len(votes)} of {voters} votes{': ' if votes else ''}{', '.join(votes)}"
         if len(votes) >= _MASKED:
             return f"gradients are masked ({count})"
@@ -90,11 +90,7 @@ def findings(cards: Sequence[Card]) -> Findings:
 
 
 def _metrics(cards: Sequence[Card]) -> dict[str, float]:
-    if len(cards) == 1:
-        return _of(cards[0])
-    names = unique_slugs([card.label for card in cards])
-    named = zip(names, cards, strict=True)
-    return {f"{name}.{metric}": value for name, card in named for metric, value in _of(card).items()}
+    return metrics_by_label([card.label for card in cards], [_of(card) for card in cards])
 
 
 def _of(card: Card) -> dict[str, float]:
@@ -123,10 +119,7 @@ def _summary(cards: Sequence[Card]) -> Table:
 
 
 def _bounded(accuracy: Proportion | None) -> tuple[Value, ...]:
-    if accuracy is None or not accuracy.total:
-        return (None, None, None)
-    interval = accuracy.interval()
-    return (accuracy.value, interval.low, interval.high)
+    return (None, None, None) if accuracy is None else accuracy.bounded
 
 
 def _checks(cards: Sequence[Card]) -> Table:

@@ -92,4 +92,6 @@ def _card(subject: Subject, rows: Mapping[str, Tensor], params: SanityParams, pl
 def _answer(check: Check, evidence: Evidence) -> Result:
     if check.gradient and not evidence.says("differentiable"):
         return absent("the model has no gradient, see S15")
+    if (check.gradient or check.votes) and not evidence.says("right"):
+        return absent("nothing is right, so nothing was attacked")
     return check.judge(evidence)

@@ -1,5 +1,7 @@
 """S18 to S22: what the run's own attacks handed in, looked at again."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -72,6 +74,7 @@ def _of(evidence: Evidence, duel: Duel, name: str) -> Tensor:
 
 
 NONE = "no attack of this model was connected"
+UNSEEN = "no attack of this model has any of the probed samples that are right"
 
 
 def _looked_at(evidence: Evidence, duel: Duel) -> Tensor:
@@ -79,10 +82,16 @@ def _looked_at(evidence: Evidence, duel: Duel) -> Tensor:
     return evidence.standing.correct & duel.covered & ~_of(evidence, duel, "lead").isnan()
 
 
+def _any_looked_at(evidence: Evidence, own: Sequence[Duel]) -> bool:
+    return any(bool(_looked_at(evidence, duel).any()) for duel in own)
+
+
 def _silent(evidence: Evidence) -> Result:
     own = [duel for duel in evidence.standing.own if not duel.set.samples.settings.get("targeted")]
     if not own:
         return absent("no untargeted attack of this model was connected")
+    if not _any_looked_at(evidence, own):
+        return absent(UNSEEN)
     worst, told = 0, []
     for duel in own:
         looked = _looked_at(evidence, duel)
@@ -105,7 +114,7 @@ def _transferred(evidence: Evidence) -> Result:
     foreign = [duel for duel in evidence.standing.duels if not duel.own]
     if not foreign:
         return absent("no set of another model was connected")
-    told, weak = [], []
+    told, weak, tried = [], [], 0
     for duel in foreign:
         fell = duel.covered & evidence.standing.correct & claimed(duel)
         also = int((fell & ~duel.withstood).sum())
@@ -113,6 +122,9 @@ def _transferred(evidence: Evidence) -> Result:
             f"of {int(fell.sum())} samples with which {duel.set.label} fools its own model {also} fool this one"
         )
         weak.append(also < _WEAK * int(fell.sum()))
+        tried += int(fell.sum())
+    if not tried:
+        return absent("no sample that is right here was fooled where it was made, so that nothing could be sent on")
     if not evidence.standing.own and all(weak):
         return failed(f"{'; '.join(told)}; no attack was made for this model, so its accuracy rests on them")
     return passed("; ".join(told))
@@ -127,6 +139,8 @@ def _constraints(evidence: Evidence) -> Result:
         strange += int((samples.y[duel.position[duel.covered]] != data.y[duel.covered]).sum())
         strange += 0 if samples.adversarial.dtype == data.x.dtype else len(samples)
     total = sum(int(duel.covered.sum()) for duel in evidence.standing.own)
+    if not total:
+        return absent("no attack of this model has any sample of the data")
     why = f"{share(outside, total)} lie outside of ball or box, {strange} have another label or type than the data"
     return judged(not outside and not strange, why)
 
@@ -134,6 +148,8 @@ def _constraints(evidence: Evidence) -> Result:
 def _stable(evidence: Evidence) -> Result:
     if not evidence.standing.own:
         return absent(NONE)
+    if not _any_looked_at(evidence, evidence.standing.own):
+        return absent(UNSEEN)
     flips, close, total = 0, 0, 0
     for duel in evidence.standing.own:
         looked = _looked_at(evidence, duel)
@@ -151,6 +167,8 @@ def _eight_bits(evidence: Evidence) -> Result:
         return absent(NONE)
     if evidence.subject.data.box is None:
         return absent("the data has no box, so that there are no levels")
+    if not _any_looked_at(evidence, evidence.standing.own):
+        return absent(UNSEEN)
     told, worst = [], 0.0
     for duel in evidence.standing.own:
         looked = _looked_at(evidence, duel)
