@@ -17,6 +17,8 @@ from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel, SubjectSet
 from advorch.kit.perturbation.fitted import Kind
+from advorch.params import Params
+from advorch.protocols import EvaluationFn
 from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.testing.check import Check, ContractBroken, demand
@@ -69,10 +71,14 @@ class Hearing:
 
     def rows(self, subject: Subject, size: int) -> Rows:
         """The rows of all samples, mapped so many at once."""
-        evaluation, params = self.component.load(), small_params(self.component)
-        batches = [subject.walked.take(slice(start, start + size)) for start in range(0, len(subject.walked), size)]
-        parts: list[Mapping[str, Tensor]] = [evaluation.map(subject, batch, params) for batch in batches]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return rows_of(self.component.load(), subject, small_params(self.component), size)
+
+
+def rows_of(evaluation: EvaluationFn[Any], subject: Subject, params: Params, size: int) -> Rows:
+    """The rows of all samples, mapped so many at once, as a stage does."""
+    batches = [subject.walked.take(slice(start, start + size)) for start in range(0, len(subject.walked), size)]
+    parts: list[Mapping[str, Tensor]] = [evaluation.map(subject, batch, params) for batch in batches]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def checks(component: AnyComponent) -> list[Check]:

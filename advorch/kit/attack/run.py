@@ -14,7 +14,6 @@ from advorch.kit.attack.errors import unusable_data
 from advorch.kit.attack.layout import in_best_layout
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.traceless import untouched
-from advorch.kit.attack.verdict import judged_logits, verify
 from advorch.kit.attack.victim import Victim
 from advorch.params import Params
 from advorch.protocols import AttackFn
@@ -123,4 +122,4 @@ def _legal_ball(victim: Victim, x: Tensor) -> ThreatSet:
     return ball
 
 
-__all__ = ["AttackResult", "Campaign", "draw_targets", "fixed_targets", "judged_logits", "run_attack", "verify"]
+__all__ = ["AttackResult", "Campaign", "draw_targets", "fixed_targets", "run_attack"]

@@ -12,8 +12,9 @@ from advorch.components import Attack
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.checks import check_access, check_threat
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.run import fixed_targets, verify
+from advorch.kit.attack.run import fixed_targets
 from advorch.kit.attack.traceless import untouched
+from advorch.kit.attack.verdict import verify
 from advorch.kit.attack.victim import Finish, Victim
 from advorch.kit.data import Data
 from advorch.kit.evaluation.subject import Subject, SubjectModel

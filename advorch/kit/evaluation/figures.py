@@ -25,7 +25,6 @@ _FONT = 9
 _LABEL = 16  # letters of a line below an axis
 _LETTER = 0.075  # inches, about
 _FEW_BARS = 12
-_FEW_CLASSES = 12
 
 
 def new_figure(width: float = 7.0, height: float = 3.6) -> "Figure":
@@ -134,42 +133,6 @@ def _name_heights(axes: "Axes", series: Mapping[str, Sequence[Proportion | None]
                 at = index + (place + 0.5) * width - 0.4
                 height = value.interval().high + 0.015
                 axes.text(at, height, f"{100 * value.value:.0f}%", ha="center", va="bottom", fontsize=_FONT - 1)
-
-
-def heat_map(counts: Tensor, classes: Sequence[str]) -> bytes:
-    """A confusion matrix, each row as shares of its true class; of a few classes also in figures, in per cent."""
-    shares = counts.double() / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    size = max(3.6, 1.2 + 0.34 * len(classes))
-    figure = new_figure(width=size + 0.9, height=size)
-    axes = figure.add_subplot()
-    image = axes.imshow(shares.numpy(), vmin=0, vmax=1, cmap="Blues")
-    axes.set_xticks(range(len(classes)), [plain(name) for name in classes], **_slanted(classes))
-    axes.set_yticks(range(len(classes)), [plain(name) for name in classes])
-    axes.tick_params(length=0, labelsize=_FONT)
-    axes.set_xlabel("predicted under attack", fontsize=_FONT)
-    axes.set_ylabel("true class", fontsize=_FONT)
-    axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, ticks=[0, 0.5, 1], shrink=0.8)
-    bar.ax.set_yticklabels(["0", "50%", "100%"])
-    bar.ax.tick_params(length=0, labelsize=_FONT - 1)
-    bar.outline.set_visible(False)
-    if len(classes) <= _FEW_CLASSES:
-        _name_shares(axes, shares.tolist())
-    return png(figure)
-
-
-def _slanted(names: Sequence[str]) -> dict[str, Any]:
-    short = 3
-    return {"rotation": 45, "ha": "right"} if max((len(name) for name in names), default=0) > short else {}
-
-
-def _name_shares(axes: "Axes", shares: list[list[float]]) -> None:
-    half, least = 0.5, 0.005
-    for row, line in enumerate(shares):
-        for column, share in enumerate(line):
-            if share >= least:
-                colour = "white" if share > half else _SOFT
-                axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=colour)
 
 
 def scatter(groups: Mapping[str, Tensor]) -> bytes:

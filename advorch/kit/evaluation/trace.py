@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from advorch.kit.attack.run import judged_logits
+from advorch.kit.attack.verdict import judged_logits
 from advorch.kit.attack.victim import Finish
 from advorch.kit.data import Data
 from advorch.kit.evaluation.attackers import Attacker

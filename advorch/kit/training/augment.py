@@ -9,7 +9,7 @@ from torch.nn import functional
 from advorch.artifacts import Signature
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.warp import Warp
+from advorch.kit.attack.warp import Warp, black_of
 from advorch.threat import End
 
 Augment = Callable[[Tensor, Draws], Tensor]
@@ -24,7 +24,7 @@ def augmentation(name: str, signature: Signature) -> Augment:
     if name != "none" and len(signature.shape) != 3:
         message = f"augment '{name}' is for images, the data is of shape {signature.shape}"
         raise StageFailed(message, error_class=ErrorClass.USER, hint="set `augment: none`")
-    fill = signature.box[0] if signature.box else 0.0
+    fill = black_of(signature.box)
     known: Mapping[str, Augment] = {
         "none": lambda x, draws: x,
         "shift": lambda x, draws: random_crop(x, draws, _SHIFT, fill),

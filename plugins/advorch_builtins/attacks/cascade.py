@@ -18,18 +18,18 @@ from advorch_builtins.attacks import apgd, autoattack, pgd, square
 from advorch_builtins.attacks.catalog import PgdParams
 from advorch_builtins.attacks.catalog_apgd import ApgdTargetedParams
 from advorch_builtins.attacks.catalog_black_box import SquareParams
-from advorch_builtins.attacks.catalog_ensemble import CascadeParams
+from advorch_builtins.attacks.catalog_ensemble import AutoAttackParams
 
 _STEPS, _STEPS_TOWARDS, _TARGETS, _QUERIES = 10, 20, 3, 100
 
 
-def perturb(victim: Victim, x: Tensor, y: Tensor, params: CascadeParams, rng: Draws) -> Tensor:
+def perturb(victim: Victim, x: Tensor, y: Tensor, params: AutoAttackParams, rng: Draws) -> Tensor:
     """Cheap attacks, then all of AutoAttack on whoever stands."""
     links = [*_cheap(params), *autoattack.links(victim.norm, params)]
     return chain(autoattack.prepared(victim, params, x), x, y, links, rng)
 
 
-def _cheap(params: CascadeParams) -> Sequence[Link]:
+def _cheap(params: AutoAttackParams) -> Sequence[Link]:
     steps = PgdParams(steps=min(_STEPS, params.steps), precision=params.precision)
     if params.version == "rand":
         return (Link(name="cheap-pgd", perturb=pgd.perturb, params=steps),)

@@ -32,17 +32,13 @@ class AutoAttackParams(Params):
     ] = "fp32"
 
 
-class CascadeParams(AutoAttackParams):
-    """AutoAttack behind cheaper attacks."""
-
-
 def _autoattack() -> AttackFn[AutoAttackParams]:
     from advorch_builtins.attacks.autoattack import perturb
 
     return perturb
 
 
-def _cascade() -> AttackFn[CascadeParams]:
+def _cascade() -> AttackFn[AutoAttackParams]:
     from advorch_builtins.attacks.cascade import perturb
 
     return perturb
@@ -59,7 +55,7 @@ AUTOATTACK = Attack(
 CASCADE = Attack(
     name="cascade",
     summary="AutoAttack behind attacks that cost a hundredth of it: the same verdict for less",
-    params=CascadeParams,
+    params=AutoAttackParams,
     load=_cascade,
     threat=ThreatModel(access=Access.GRADIENTS, norms=_BALLS, stochastic=True),
 )

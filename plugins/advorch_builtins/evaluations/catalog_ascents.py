@@ -6,17 +6,14 @@ from pydantic import ConfigDict, Field
 
 from advorch.api import (
     AnyComponent,
-    ArtifactType,
     AttackRef,
     Count,
     Evaluation,
     EvaluationFn,
     Params,
-    Port,
     Positive,
 )
-
-_MODELS = {"models": Port(ArtifactType.MODEL, many=True), "data": Port(ArtifactType.DATASET)}
+from advorch_builtins.evaluations.ports import MODELS_AND_DATA
 
 
 class DescentParams(Params):
@@ -76,7 +73,7 @@ DESCENT = Evaluation(
     summary="Loss and accuracy along attacks, step by step, and where they end",
     params=DescentParams,
     load=_descent,
-    ports=_MODELS,
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"loss", "accuracy", "robust_accuracy", "probability"}),
 )
 ONE_STEP = Evaluation(
@@ -84,7 +81,7 @@ ONE_STEP = Evaluation(
     summary="How one gradient step becomes the step of its sign as it grows, number by number",
     params=OneStepParams,
     load=_one_step,
-    ports=_MODELS,
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"equal_share", "predicted_share"}),
 )
 

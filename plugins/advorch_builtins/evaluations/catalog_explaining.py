@@ -17,8 +17,7 @@ from advorch.api import (
     Positive,
     Share,
 )
-
-_MODELS = {"models": Port(ArtifactType.MODEL, many=True), "data": Port(ArtifactType.DATASET)}
+from advorch_builtins.evaluations.ports import MODELS_AND_DATA
 
 
 class TriptychParams(Params):
@@ -115,7 +114,7 @@ TRIPTYCH = Evaluation(
     summary="A sample, the sign of its gradient and their sum, each with label and confidence",
     params=TriptychParams,
     load=_triptych,
-    ports=_MODELS,
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"fooled_rate", "clean_confidence", "sign_confidence", "adversarial_confidence"}),
 )
 GALLERY = Evaluation(
@@ -135,7 +134,7 @@ LOGITS_LINE = Evaluation(
     summary="The argument of the softmax for each class along one sign direction, from far below to far above",
     params=LogitsLineParams,
     load=_logits_line,
-    ports=_MODELS,
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"wrong_share", "straightness", "first_wrong"}),
 )
 RUBBISH = Evaluation(
@@ -143,7 +142,7 @@ RUBBISH = Evaluation(
     summary="How often and how confidently noise of no class is taken for a class",
     params=RubbishParams,
     load=_rubbish,
-    ports=_MODELS,
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"rubbish_error", "rubbish_confidence"}),
 )
 LINEAR = Evaluation(
@@ -151,7 +150,7 @@ LINEAR = Evaluation(
     summary="Linear models against the sign of the gradient: what theory says, and what is measured",
     params=LinearParams,
     load=_linear,
-    ports=_MODELS,
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"clean_accuracy", "robust_accuracy", "exact_robust_accuracy", "gain_error", "weight_l1"}),
 )
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from advorch.api import AnyComponent, ArtifactType, Evaluation, EvaluationFn, NonNegative, Params, Port
+from advorch.api import AnyComponent, Evaluation, EvaluationFn, NonNegative, Params
 from advorch_builtins.evaluations.catalog_transfer import NAMES
+from advorch_builtins.evaluations.ports import MODELS_AND_DATA
 
 
 class HiddenParams(Params):
@@ -34,7 +35,7 @@ HIDDEN = Evaluation(
     summary="Accuracy of models whose hidden layers are perturbed along the gradient, by layer and size",
     params=HiddenParams,
     load=_hidden,
-    ports={"models": Port(ArtifactType.MODEL, many=True), "data": Port(ArtifactType.DATASET)},
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"clean_accuracy", "hidden_accuracy"}),
 )
 

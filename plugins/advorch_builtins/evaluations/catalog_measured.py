@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from advorch.api import AnyComponent, ArtifactType, Count, Evaluation, EvaluationFn, Norm, Params, Port, Positive, Share
+from advorch_builtins.evaluations.ports import MODELS_AND_DATA
 
 MEASURED = frozenset(
     {"clean_accuracy", "robust_accuracy", "relative_size", "advantage", "advantage_low", "advantage_high"}
@@ -112,7 +113,7 @@ POSE_LANDSCAPE = Evaluation(
     summary="The loss over all rotations and translations of single images, and how many maxima it has",
     params=PoseLandscapeParams,
     load=_pose_landscape,
-    ports={"models": Port(ArtifactType.MODEL, many=True), "data": Port(ArtifactType.DATASET)},
+    ports=MODELS_AND_DATA,
     metrics=LANDSCAPE,
 )
 
@@ -121,7 +122,7 @@ RESTARTS = Evaluation(
     summary="Where many ascents from random starts end: their losses, and whether the maxima are the same",
     params=RestartsParams,
     load=_restarts,
-    ports={"models": Port(ArtifactType.MODEL, many=True), "data": Port(ArtifactType.DATASET)},
+    ports=MODELS_AND_DATA,
     metrics=RESTARTED,
 )
 

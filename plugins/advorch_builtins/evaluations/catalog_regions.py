@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from advorch.api import AnyComponent, ArtifactType, Count, Evaluation, EvaluationFn, Params, Port, Positive
+from advorch.api import AnyComponent, Count, Evaluation, EvaluationFn, Params, Positive
 from advorch_builtins.evaluations.catalog_transfer import NAMES
+from advorch_builtins.evaluations.ports import MODELS_AND_DATA
 
 
 class DecisionRegionsParams(Params):
@@ -30,7 +31,7 @@ DECISION_REGIONS = Evaluation(
     summary="What several models say on one plane through a sample: along a gradient, and along a random direction",
     params=DecisionRegionsParams,
     load=_decision_regions,
-    ports={"models": Port(ArtifactType.MODEL, many=True), "data": Port(ArtifactType.DATASET)},
+    ports=MODELS_AND_DATA,
     metrics=frozenset({"agreement", "gradient_distance", "random_distance"}),
 )
 

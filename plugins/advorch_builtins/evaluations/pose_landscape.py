@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from advorch.kit.attack.traceless import untouched
-from advorch.kit.attack.warp import Warp
+from advorch.kit.attack.warp import Warp, black_of
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings, Look, Table, metrics_by_label
 from advorch.kit.evaluation.landscape_figures import Landscape, landscapes
@@ -82,7 +82,7 @@ class PoseLandscape:
 
 def warp_of(subject: Subject, params: PoseLandscapeParams) -> Warp:
     """What comes in from outside is the lowest legal value."""
-    black = 0.0 if subject.data.box is None else subject.data.box[0]
+    black = black_of(subject.data.box)
     return Warp(degrees=params.degrees, shift=params.shift, padding=params.padding, black=black)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from advorch.api import span
 from advorch.kit.data import Data
 from advorch.kit.evaluation import figures as draw
+from advorch.kit.evaluation import matrix_figures
 from advorch.kit.evaluation.statistics import Proportion, confusion, proportion
 from advorch_builtins.evaluations.robustness_curves import curve_figure, norms_of
 from advorch_builtins.evaluations.verdicts import Standing, worst_of
@@ -61,7 +62,7 @@ def _by_class(standing: Standing, classes: Sequence[str]) -> bytes:
 def _confusion(standing: Standing, classes: Sequence[str]) -> bytes:
     worst = worst_of(standing.own)
     among = worst.covered if worst else standing.everywhere
-    return draw.heat_map(confusion(standing.y[among], standing.under_attack()[among], len(classes)), classes)
+    return matrix_figures.heat_map(confusion(standing.y[among], standing.under_attack()[among], len(classes)), classes)
 
 
 def _samples(standing: Standing, data: Data, examples: int) -> bytes:

@@ -15,7 +15,7 @@ from advorch.kit.attack.victim import Finish, Victim
 from advorch.params import Params
 from advorch.threat import Norm
 from advorch_builtins.attacks import autoattack, cascade
-from advorch_builtins.attacks.catalog_ensemble import AutoAttackParams, CascadeParams
+from advorch_builtins.attacks.catalog_ensemble import AutoAttackParams
 
 SMALL = {"steps": 12, "queries": 40, "targets": 3}
 EPSILON = {Norm.LINF: 0.08, Norm.L2: 0.15, Norm.L1: 0.2}
@@ -116,7 +116,7 @@ def test_whoever_withstands_the_cascade_withstands_autoattack(
     norm: Norm, trained: nn.Module, held_out: tuple[Tensor, Tensor]
 ) -> None:
     whole = attack(victim_of(trained, norm), *held_out)
-    params = CascadeParams(**SMALL, precision="fp32")
+    params = AutoAttackParams(**SMALL, precision="fp32")
     rng = Draws(3, torch.arange(len(held_out[0])))
     less = run_attack(cascade.perturb, victim_of(trained, norm), *held_out, params, rng)
     assert (less.success >= whole.success).all()
@@ -147,11 +147,11 @@ def test_nobody_else_s_random_numbers_are_touched(
     random.seed(11)
     before = (torch.get_rng_state(), random.getstate())
     x, y = held_out[0][:24], held_out[1][:24]
-    first = perturb(victim_of(trained), x, y, CascadeParams(**SMALL), Draws(1, torch.arange(24)))
+    first = perturb(victim_of(trained), x, y, AutoAttackParams(**SMALL), Draws(1, torch.arange(24)))
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == random.getstate()
     torch.manual_seed(12)
-    again = perturb(victim_of(trained), x, y, CascadeParams(**SMALL), Draws(1, torch.arange(24)))
+    again = perturb(victim_of(trained), x, y, AutoAttackParams(**SMALL), Draws(1, torch.arange(24)))
     assert torch.equal(first, again)
 
 

@@ -11,6 +11,7 @@ from advorch.components import AnyComponent, Evaluation
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel
+from advorch.testing import evaluations
 from advorch.testing.fakes import LinearModel, small_mlp, tiny_data
 from advorch_builtins.attacks import catalog, catalog_fixed
 
@@ -30,12 +31,7 @@ def subject_of(data: Data, **modules: nn.Module) -> Subject:
 
 
 def rows_of(component: Evaluation[Any], subject: Subject, size: int = 5, **params: Any) -> dict[str, Tensor]:
-    evaluation, settings = component.load(), component.params.parse(params)
-    parts = [
-        evaluation.map(subject, subject.data.take(slice(start, start + size)), settings)
-        for start in range(0, len(subject.data), size)
-    ]
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return evaluations.rows_of(component.load(), subject, component.params.parse(params), size)
 
 
 def findings_of(component: Evaluation[Any], subject: Subject, **params: Any) -> Findings:

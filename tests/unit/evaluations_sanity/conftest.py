@@ -12,6 +12,7 @@ from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel, name_sets
+from advorch.testing.evaluations import rows_of
 from advorch.testing.fakes import LinearModel, tiny_data
 from advorch.threat import Access
 from advorch_builtins.evaluations.catalog_sanity import CHECKS, SanityParams
@@ -96,9 +97,7 @@ def examine(
     subject = Subject(data=data, data_digest="data", models=(model,), adversarials=name_sets(list(sets)))
     small: dict[str, Any] = {"epsilon": 0.1, "steps": 5, "draws": 20, "queries": 20, **params}
     settings, evaluation = SanityParams.parse(small), Sanity()
-    parts = [evaluation.map(subject, data.take(slice(at, at + chunk)), settings) for at in range(0, len(data), chunk)]
-    rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return evaluation.reduce(subject, rows, settings)
+    return evaluation.reduce(subject, rows_of(evaluation, subject, settings, chunk), settings)
 
 
 def ask(check: str, module: nn.Module, data: Data | None = None, **given: Any) -> tuple[str, str]:

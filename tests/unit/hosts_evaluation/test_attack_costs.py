@@ -12,6 +12,7 @@ from advorch.kit.evaluation.findings import Findings, Table
 from advorch.kit.evaluation.statistics import paired_difference
 from advorch.kit.evaluation.subject import Subject, SubjectSet
 from advorch.params import Params
+from advorch.testing.evaluations import rows_of
 from advorch.testing.fakes import registry_of
 from advorch.threat import Access, Budget, Norm, ThreatModel
 from advorch_builtins.evaluations.attack_costs import AttackCosts
@@ -22,11 +23,8 @@ WIDE = {"norm": "linf", "epsilon": 0.4, "targeted": False}
 
 def evaluate(subject: Subject, **params: Any) -> Findings:
     torch.set_num_threads(1)
-    evaluation, data = AttackCosts(), subject.walked
-    settings = AttackCostsParams.parse(params)
-    parts = [evaluation.map(subject, data.take(slice(start, start + 3)), settings) for start in range(0, len(data), 3)]
-    whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return evaluation.reduce(subject, whole, settings)
+    evaluation, settings = AttackCosts(), AttackCostsParams.parse(params)
+    return evaluation.reduce(subject, rows_of(evaluation, subject, settings, 3), settings)
 
 
 def rows(table: Table) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from advorch.errors import StageFailed
 from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, name_sets
+from advorch.testing.evaluations import rows_of
 from advorch.threat import Access, Budget
 from advorch_builtins.evaluations.catalog_attack_table import ATTACK_TABLE, AttackTableParams
 
@@ -36,9 +37,7 @@ def made(
 def evaluate(subject: Subject, *sets: AdversarialSet, **params: object) -> Findings:
     subject = replace(subject, adversarials=name_sets(sets))
     evaluation, known = ATTACK_TABLE.load(), AttackTableParams.parse(params)
-    parts = [evaluation.map(subject, subject.data.take(slice(start, start + 4)), known) for start in (0, 4)]
-    rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return evaluation.reduce(subject, rows, known)
+    return evaluation.reduce(subject, rows_of(evaluation, subject, known, 4), known)
 
 
 def test_lines_say_access_goal_verdict_and_cost(subject: Subject) -> None:

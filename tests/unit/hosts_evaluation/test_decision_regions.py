@@ -10,6 +10,7 @@ from advorch.errors import StageFailed
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel
+from advorch.testing.evaluations import rows_of
 from advorch_builtins.evaluations.catalog_regions import DECISION_REGIONS, DecisionRegionsParams
 from advorch_builtins.evaluations.decision_regions import agreements, axes_of
 
@@ -38,9 +39,7 @@ def subject_of(*models: nn.Module, count: int = 3, box: tuple[float, float] | No
 
 def evaluate(subject: Subject, **values: object) -> Findings:
     evaluation, params = DECISION_REGIONS.load(), DecisionRegionsParams.parse(values)
-    parts = [evaluation.map(subject, subject.data.take(slice(start, start + 2)), params) for start in (0, 2)]
-    rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return evaluation.reduce(subject, rows, params)
+    return evaluation.reduce(subject, rows_of(evaluation, subject, params, 2), params)
 
 
 def test_axes_are_orthogonal_and_one_in_the_root_mean_square() -> None:

@@ -9,6 +9,7 @@ from advorch.kit.attack.hidden import activations, strength
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel
+from advorch.testing.evaluations import rows_of
 from advorch_builtins.evaluations.catalog_hidden import HIDDEN, HiddenParams
 
 
@@ -40,9 +41,7 @@ def subject_of(*modules: nn.Module) -> Subject:
 
 def evaluate(subject: Subject, **values: object) -> Findings:
     evaluation, params = HIDDEN.load(), HiddenParams.parse(values)
-    parts = [evaluation.map(subject, subject.data.take(slice(start, start + 8)), params) for start in (0, 8)]
-    rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return evaluation.reduce(subject, rows, params)
+    return evaluation.reduce(subject, rows_of(evaluation, subject, params, 8), params)
 
 
 def accuracies(findings: Findings, layer: str) -> list[object]:

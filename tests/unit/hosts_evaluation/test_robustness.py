@@ -9,6 +9,7 @@ from advorch.kit.adversarial_set import COLUMNS
 from advorch.kit.evaluation.findings import Findings, Table
 from advorch.kit.evaluation.statistics import wilson
 from advorch.kit.evaluation.subject import Subject, name_sets
+from advorch.testing.evaluations import rows_of
 from advorch.threat import Budget
 from advorch_builtins.evaluations.catalog import ROBUSTNESS, RobustnessParams
 from advorch_builtins.evaluations.robustness import Robustness
@@ -18,11 +19,7 @@ PARAMS = RobustnessParams()
 
 def evaluate(subject: Subject, chunk: int = 3) -> Findings:
     torch.set_num_threads(1)
-    evaluation, data = Robustness(), subject.walked
-    parts = [
-        evaluation.map(subject, data.take(slice(start, start + chunk)), PARAMS) for start in range(0, len(data), chunk)
-    ]
-    return evaluation.reduce(subject, {name: torch.cat([part[name] for part in parts]) for name in parts[0]}, PARAMS)
+    return Robustness().reduce(subject, rows_of(Robustness(), subject, PARAMS, chunk), PARAMS)
 
 
 def rows(table: Table, **where: object) -> list[dict[str, Any]]:

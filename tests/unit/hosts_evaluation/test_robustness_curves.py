@@ -11,6 +11,7 @@ from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings, Table
 from advorch.kit.evaluation.statistics import wilson
 from advorch.kit.evaluation.subject import Subject, SubjectModel, name_sets
+from advorch.testing.evaluations import rows_of
 from advorch_builtins.evaluations.catalog import RobustnessParams
 from advorch_builtins.evaluations.robustness import Robustness
 
@@ -20,11 +21,7 @@ PARAMS = RobustnessParams()
 
 def evaluate(subject: Subject, chunk: int = 3) -> Findings:
     torch.set_num_threads(1)
-    evaluation, data = Robustness(), subject.walked
-    parts = [
-        evaluation.map(subject, data.take(slice(start, start + chunk)), PARAMS) for start in range(0, len(data), chunk)
-    ]
-    return evaluation.reduce(subject, {name: torch.cat([part[name] for part in parts]) for name in parts[0]}, PARAMS)
+    return Robustness().reduce(subject, rows_of(Robustness(), subject, PARAMS, chunk), PARAMS)
 
 
 def rows(table: Table, **where: object) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel, name_sets
+from advorch.testing.evaluations import rows_of
 from advorch_builtins.evaluations.catalog_transfer import TRANSFER, TransferParams
 from advorch_builtins.evaluations.wrong_labels import by_chance
 
@@ -55,9 +56,7 @@ def moved(
 def evaluate(subject: Subject, **params: object) -> Findings:
     evaluation = TRANSFER.load()
     known = TransferParams.parse(params)
-    parts = [evaluation.map(subject, subject.data.take(slice(start, start + 3)), known) for start in (0, 3)]
-    rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return evaluation.reduce(subject, rows, known)
+    return evaluation.reduce(subject, rows_of(evaluation, subject, known, 3), known)
 
 
 def test_a_row_is_named_by_what_was_left_out_and_counts_what_all_models_had_right() -> None:

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 import torch
 
-from advorch.kit.evaluation import figures
+from advorch.kit.evaluation import figures, matrix_figures
 from advorch.kit.evaluation.statistics import Proportion
 
 
@@ -19,11 +19,13 @@ def grid(shape: tuple[int, ...]) -> bytes:
 
 DRAWINGS = {
     "bars": bars,
-    "heat map": lambda: figures.heat_map(torch.tensor([[3, 1], [0, 0]]), ("a", "$b")),
+    "heat map": lambda: matrix_figures.heat_map(torch.tensor([[3, 1], [0, 0]]), ("a", "$b")),
     "scatter": lambda: figures.scatter({"data": torch.eye(2), "samples": torch.ones(3, 2)}),
     "grey grid": lambda: grid((1, 4, 5)),
-    "few classes": lambda: figures.heat_map(torch.eye(3, dtype=torch.int64) * 4, ("0", "1", "2")),
-    "many classes": lambda: figures.heat_map(torch.eye(20, dtype=torch.int64), [f"class {n}" for n in range(20)]),
+    "few classes": lambda: matrix_figures.heat_map(torch.eye(3, dtype=torch.int64) * 4, ("0", "1", "2")),
+    "many classes": lambda: matrix_figures.heat_map(
+        torch.eye(20, dtype=torch.int64), [f"class {n}" for n in range(20)]
+    ),
     "flat grid": lambda: grid((4, 5)),
     "colour grid": lambda: grid((3, 4, 5)),
     "sheet": lambda: figures.sheet(torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(0)), (0.0, 1.0), 3),

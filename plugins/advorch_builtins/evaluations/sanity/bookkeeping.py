@@ -12,8 +12,8 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.loop import harden
 from advorch.kit.attack.objectives import log_odds
 from advorch.kit.attack.rows import per_sample
-from advorch.kit.attack.run import judged_logits
 from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.verdict import judged_logits
 from advorch.kit.attack.victim import Finish
 from advorch_builtins.evaluations.sanity.attempts import ascent, climbed
 from advorch_builtins.evaluations.sanity.check import Check, Evidence, Result, absent, judged, share

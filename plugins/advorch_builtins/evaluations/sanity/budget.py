@@ -8,8 +8,8 @@ from torch import Tensor
 
 from advorch.api import Budget, Norm
 from advorch.kit.adversarial_set import AdversarialSet
-from advorch.kit.attack.run import judged_logits
 from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.verdict import judged_logits
 from advorch.kit.box import into_box
 from advorch.kit.evaluation.statistics import Proportion
 from advorch_builtins.evaluations.sanity.check import Check, Evidence, Result, absent, failed, judged, share

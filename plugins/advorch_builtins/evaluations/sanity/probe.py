@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.errors import UnusableModel
 from advorch.kit.attack.objectives import Objective, cross_entropy, log_odds
-from advorch.kit.attack.run import judged_logits
 from advorch.kit.attack.threat_set import ThreatSet
+from advorch.kit.attack.verdict import judged_logits
 from advorch.kit.attack.victim import Finish, Victim
 from advorch.kit.box import ends_of
 from advorch.kit.data import Data

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from advorch.kit.attack.loop import ascend
 from advorch.kit.attack.objectives import log_odds
-from advorch.kit.attack.run import judged_logits
 from advorch.kit.attack.surveys import averaged
+from advorch.kit.attack.verdict import judged_logits
 from advorch_builtins.evaluations.sanity.attempts import ascent
 from advorch_builtins.evaluations.sanity.check import Check, Evidence, Result, absent, failed, judged, passed
 from advorch_builtins.evaluations.sanity.probe import Probe

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.run import judged_logits
 from advorch.kit.attack.traceless import untouched
+from advorch.kit.attack.verdict import judged_logits
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Findings
 from advorch.kit.evaluation.subject import Subject, SubjectModel, align

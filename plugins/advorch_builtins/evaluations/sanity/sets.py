@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from advorch.api import Box
 from advorch.kit.attack.rows import per_sample
-from advorch.kit.attack.run import judged_logits
+from advorch.kit.attack.verdict import judged_logits
 from advorch.kit.box import ends_of
 from advorch.kit.data import Data
 from advorch.kit.evaluation.subject import Subject, SubjectSet, align
