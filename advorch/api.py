@@ -13,10 +13,12 @@ from advorch.components import (
     Kind,
     Model,
     Objective,
+    Part,
     Perturbation,
     Port,
     Shape,
     Stage,
+    Wrapper,
 )
 from advorch.errors import ErrorClass, Problem, StageFailed, Stopped
 from advorch.params import (
@@ -27,6 +29,7 @@ from advorch.params import (
     ModelRef,
     NonNegative,
     Params,
+    PartRef,
     Positive,
     Ref,
     Secret,
@@ -40,9 +43,11 @@ from advorch.protocols import (
     GeneratorFn,
     ModelFn,
     ObjectiveFn,
+    PartFn,
     PerturbationFn,
     StageContext,
     StageFn,
+    WrapperFn,
 )
 from advorch.registry.hookspec import hookimpl
 from advorch.seeds import Seeds
@@ -82,6 +87,9 @@ __all__ = [
     "Outcome",
     "Output",
     "Params",
+    "Part",
+    "PartFn",
+    "PartRef",
     "Perturbation",
     "PerturbationFn",
     "Port",
@@ -99,6 +107,8 @@ __all__ = [
     "StageFn",
     "Stopped",
     "ThreatModel",
+    "Wrapper",
+    "WrapperFn",
     "expand",
     "hookimpl",
     "span",

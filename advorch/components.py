@@ -20,8 +20,10 @@ from advorch.protocols import (
     GeneratorFn,
     ModelFn,
     ObjectiveFn,
+    PartFn,
     PerturbationFn,
     StageFn,
+    WrapperFn,
 )
 from advorch.threat import Access, Box, Goal, ThreatModel
 
@@ -200,7 +202,10 @@ class Perturbation(StageComponent[P, PerturbationFn[P]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(StageComponent[P, ObjectiveFn[P]]):
-    """The loss of a training step; the trainer core brings everything else. A `teacher` is a model that it may ask."""
+    """The loss of a training step; the trainer core brings everything else.
+
+    A `teacher` is a model that it may ask; what it `brings` is a part that belongs to the recipe, with its parameters.
+    """
 
     family: ClassVar[str] = "objective"
     host: ClassVar[str] = "advorch.hosts.training"
@@ -209,7 +214,10 @@ class Objective(StageComponent[P, ObjectiveFn[P]]):
 
     stage: Kind = Kind.TRAIN
     teacher: bool = False
-    metrics: frozenset[str] = frozenset({"loss", "accuracy", "clean_accuracy", "robust_accuracy", "epochs"})
+    brings: Callable[[], PartFn[P]] | None = None
+    metrics: frozenset[str] = frozenset(
+        {"loss", "accuracy", "clean_accuracy", "robust_accuracy", "worst_class_accuracy", "epochs"}
+    )
     time: str = "epoch"
 
     @property
@@ -223,6 +231,13 @@ class Objective(StageComponent[P, ObjectiveFn[P]]):
 
     def outputs(self) -> Mapping[str, Port]:
         return {"model": _MODEL}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Component[P, PartFn[P]]):
+    """What any loss may be trained with: a penalty, a descent, a sampler, an average, a watcher."""
+
+    family: ClassVar[str] = "part"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +260,7 @@ class Generator(StageComponent[P, GeneratorFn[P]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(StageComponent[P, EvaluationFn[P]]):
-    """Rows by sample and findings from all rows; its ports are its own."""
+    """Rows by sample and findings from all rows; its ports are its own. One of `refusals` is for models that refuse."""
 
     family: ClassVar[str] = "evaluate"
     host: ClassVar[str] = "advorch.hosts.evaluation"
@@ -253,6 +268,7 @@ class Evaluation(StageComponent[P, EvaluationFn[P]]):
     shape: ClassVar[Shape] = Shape.MAP
 
     ports: Mapping[str, Port] = field(default_factory=dict)
+    refusals: bool = False
 
     def inputs(self) -> Mapping[str, Port]:
         return self.ports
@@ -308,6 +324,20 @@ class Model(Component[P, ModelFn[P]]):
 
     grants: Callable[[P], Access] = grants_gradients
     files: Callable[[P], Sequence[Path]] = no_files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrapper(Component[P, WrapperFn[P]]):
+    """An architecture around another, which its parameter `inner` names; it grants what that one grants.
+
+    One that is `random` draws anew in every forward pass, in evaluation too. One that `refuses` has a logit more than
+    there are classes, the last, and sets `refuses` on its module: it is largest where no answer is given.
+    """
+
+    family: ClassVar[str] = "model"
+
+    random: bool = False
+    refuses: bool = False
 
 
 AnyComponent = Component[Any, Any]

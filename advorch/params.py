@@ -150,6 +150,12 @@ class ModelRef(Ref):
     family: ClassVar[str] = "model"
 
 
+class PartRef(Ref):
+    """What a training brings besides its loss."""
+
+    family: ClassVar[str] = "part"
+
+
 class DatasetRef(Ref):
     """A dataset."""
 
@@ -186,6 +192,6 @@ def expand(location: str) -> Path:
 
 
 __all__ = [
-    "AttackRef", "Count", "DatasetRef", "Location", "ModelRef", "Natural", "NonNegative", "Params", "Positive", "Ref",
-    "Secret", "Share", "accepts_float", "expand", "location_fields",
+    "AttackRef", "Count", "DatasetRef", "Location", "ModelRef", "Natural", "NonNegative", "Params", "PartRef",
+    "Positive", "Ref", "Secret", "Share", "accepts_float", "expand", "location_fields",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from advorch.kit.evaluation.findings import Findings
     from advorch.kit.evaluation.subject import Subject
     from advorch.kit.perturbation.fitting import FitTask, Fitting
+    from advorch.kit.training.parts import Parts, Site
     from advorch.kit.training.step import Step
     from advorch.seeds import Seeds
 
@@ -41,6 +42,12 @@ class ObjectiveFn(Protocol[P_contra]):
     """The loss of one training step."""
 
     def __call__(self, step: "Step", params: P_contra, /) -> "Tensor": ...
+
+
+class PartFn(Protocol[P_contra]):
+    """The pieces for one training."""
+
+    def __call__(self, site: "Site", params: P_contra, /) -> "Parts": ...
 
 
 class GeneratorFn(Protocol[P_contra]):
@@ -67,6 +74,12 @@ class ModelFn(Protocol[P_contra]):
     """Construct the architecture, freshly initialised, on raw values of the data."""
 
     def __call__(self, params: P_contra, signature: "Signature", /) -> "nn.Module": ...
+
+
+class WrapperFn(Protocol[P_contra]):
+    """Construct what surrounds an architecture that is there already, on raw values of the data."""
+
+    def __call__(self, params: P_contra, signature: "Signature", inner: "nn.Module", /) -> "nn.Module": ...
 
 
 class StageFn(Protocol[P_contra]):

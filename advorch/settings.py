@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from advorch.params import AttackRef, Count, ModelRef, Natural, NonNegative, Params, Positive, Share
+from advorch.params import AttackRef, Count, ModelRef, Natural, NonNegative, Params, PartRef, Positive, Share
 from advorch.threat import Norm
 
 
@@ -76,20 +76,40 @@ class PerturbationSettings(Params):
     checkpoint_every: Annotated[Count, Field(description="minibatches between checkpoints")] = 100
 
 
+Below = Annotated[float, Field(ge=0, lt=1)]
+
+
 class OptimizerSettings(Params):
     """How weights are updated."""
 
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adam"
     lr: Positive = 1e-3
-    momentum: Share = 0.9
+    momentum: Annotated[Share, Field(description="of sgd")] = 0.9
+    dampening: Annotated[
+        Share, Field(description="of sgd: the share of a gradient that its momentum leaves out; 0.9 makes it a mean")
+    ] = 0.0
+    nesterov: Annotated[bool, Field(description="of sgd: look ahead; takes momentum and no dampening")] = False
+    betas: Annotated[
+        tuple[Below, Below], Field(description="of adam and adamw: how much of the two means each step keeps")
+    ] = (0.9, 0.999)
     weight_decay: NonNegative = 0.0
-    schedule: Literal["constant", "cosine", "step", "cyclic"] = "constant"
+    schedule: Literal["constant", "cosine", "step", "cyclic", "exponential"] = "constant"
     milestones: Annotated[
         tuple[Share, ...], Field(description="shares of training at which `step` divides lr by 10")
     ] = (
         0.5,
         0.75,
     )
+    factor: Annotated[float, Field(gt=0, le=1, description="what `exponential` multiplies lr with each time")] = 0.9
+    factor_every: Annotated[
+        Literal["epoch", "step"], Field(description="when `exponential` does: after every epoch, or after every update")
+    ] = "epoch"
+
+    @model_validator(mode="after")
+    def _looks_ahead(self) -> Self:
+        if self.nesterov and (not self.momentum or self.dampening):
+            raise ValueError("`nesterov` needs a momentum, and no dampening")
+        return self
 
 
 class TrainingSettings(OptimizerSettings):
@@ -100,10 +120,30 @@ class TrainingSettings(OptimizerSettings):
     )
     epochs: Count = 10
     batch: Count = 128
+    unlabelled_batch: Annotated[
+        Count | None, Field(description="of the data at the port `unlabelled`; by default as large as `batch`")
+    ] = None
+    steps: Annotated[
+        Count | None,
+        Field(description="updates in an epoch, through the data as often as it takes; by default once through it"),
+    ] = None
     precision: Literal["fp32", "fp64", "bf16"] = "fp32"
+    channels_last: Annotated[bool, Field(description="lay images out by pixel, which GPUs and convolutions like")] = (
+        False
+    )
+    warmup: Annotated[Share, Field(description="share of training over which the attacks' epsilon grows from 0")] = 0.0
+    steps_warmup: Annotated[Share, Field(description="share of training over which the attacks' steps grow from 1")] = (
+        0.0
+    )
+    parts: Annotated[
+        tuple[PartRef, ...], Field(description="what the loss is trained with: penalties, a descent, an average")
+    ] = ()
     augment: Literal["none", "shift", "rotate", "crop-flip"] = "none"
     validate_with: Annotated[AttackRef | None, Field(description="attack for robust validation accuracy")] = None
-    keep: Annotated[Literal["last", "best"], Field(description="which epoch's weights are the output")] = "last"
+    keep: Annotated[
+        Literal["last", "best", "worst-class"],
+        Field(description="which epoch's weights are the output: of the best, on average or in its worst class"),
+    ] = "last"
     patience: Annotated[Count | None, Field(description="stop after so many epochs without a better validation")] = None
     checkpoint_every: Annotated[Count, Field(description="epochs between checkpoints")] = 1
 

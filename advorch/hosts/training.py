@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from advorch.artifacts import ArtifactType, Outcome, Output, Signature, StoredInput
-from advorch.components import AnyStageComponent
+from advorch.components import AnyStageComponent, Objective
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.victim import Finish
 from advorch.kit.codecs import ModelRecord, read_model, read_record, write_model
@@ -14,6 +14,7 @@ from advorch.kit.data import Data
 from advorch.kit.inputs import build_model, describe_model, open_data, open_model, rebuild
 from advorch.kit.training.attacks import NamedAttacks
 from advorch.kit.training.fit import fit
+from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.precision import cast
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.selection import Selection
@@ -41,15 +42,28 @@ def run(context: StageContext, component: AnyStageComponent, settings: Any) -> O
         attacks=attacks,
         unlabelled=open_port(context, "unlabelled", data.signature),
         teacher=open_teacher(context, data.signature),
+        parts=partial(make_parts, context, component, settings),
     )
     trainer = Trainer(recipe, Place(context.device, Ranks(context.rank, context.world_size)))
     selection = Selection(keep=settings.keep, patience=settings.patience)
     fit(trainer, selection, context, prepare_validation(context, settings, attacks, data.signature))
-    return hand_over(context, trainer.model, record, selection.settle(trainer.model))
+    model = trainer.judged()
+    return hand_over(context, model, record, selection.settle(model))
 
 
 def _call(objective: Any, settings: Any, step: Any) -> Any:
     return objective(step, settings)
+
+
+def make_parts(context: StageContext, component: AnyStageComponent, settings: Any, site: Site) -> Parts:
+    """What the stage itself brings, and then what its settings ask for, in order."""
+    parts = Parts()
+    if isinstance(component, Objective) and component.brings:
+        parts = parts.joined(component.brings()(site, settings))
+    for ref in settings.parts:
+        part = context.lookup(ref.id)
+        parts = parts.joined(part.load()(site, part.nested_schema().parse(ref.with_)))
+    return parts
 
 
 def prepare_model(
@@ -130,7 +144,7 @@ def check_same(what: str, found: Signature, wanted: Signature) -> None:
 def check_validation(context: StageContext, settings: TrainingSettings) -> None:
     """What selects on validation data needs some."""
     wishes = {
-        "keep: best": settings.keep == "best",
+        f"keep: {settings.keep}": settings.keep != "last",
         "patience": settings.patience,
         "validate_with": settings.validate_with,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from advorch.components import API, AnyComponent, Component
+from advorch.components import API, AnyComponent, Component, Wrapper
 from advorch.errors import ErrorClass, StageFailed
 from advorch.params import AttackRef, ModelRef, Params
 from advorch.testing.check import Check, ContractBroken, NotApplicable, demand
@@ -25,6 +25,7 @@ ARGUMENTS: Mapping[str, Mapping[str, int]] = {
     "model": {"": 2},
     "stage": {"": 2},
     "perturbation": {"": 2},
+    "part": {"": 2},
 }
 
 # one word an idea, in every component
@@ -169,7 +170,8 @@ def _unknown_parameters_are_refused(component: AnyComponent) -> None:
 
 def _load_gives_a_callable(component: AnyComponent) -> None:
     loaded = component.load()
-    for method, count in ARGUMENTS.get(component.family, {}).items():
+    arguments = {"": 3} if isinstance(component, Wrapper) else ARGUMENTS.get(component.family, {})
+    for method, count in arguments.items():
         function = getattr(loaded, method, None) if method else loaded
         demand(callable(function), f"load() gives {type(loaded).__name__} without a callable {method or 'body'}")
         _takes(function, count, method or "the function")

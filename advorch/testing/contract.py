@@ -17,6 +17,7 @@ _FAMILIES: Mapping[str, str] = {
     "dataset": "advorch.testing.datasets",
     "model": "advorch.testing.models",
     "perturbation": "advorch.testing.perturbations",
+    "part": "advorch.testing.parts",
 }
 
 

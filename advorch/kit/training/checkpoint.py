@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from advorch.artifacts import check_format
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.codecs import untie, write_json
+from advorch.kit.training.parts import restore_state, save_state
 from advorch.kit.training.selection import Selection
 from advorch.kit.training.trainer import Trainer
 
@@ -26,7 +27,12 @@ def save(folder: Path, trainer: Trainer, selection: Selection) -> Path:
     """Write weights, optimiser, the best weights so far and the epoch."""
     folder.mkdir(parents=True, exist_ok=True)
     moments, optimizer = _take_apart(trainer.optimizer)
-    groups = {"model": trainer.model.state_dict(), "optimizer": moments, "best": selection.best_weights}
+    groups = {
+        "model": trainer.model.state_dict(),
+        "optimizer": moments,
+        "best": selection.best_weights,
+        "parts": save_state(trainer.parts),
+    }
     every = {f"{group}/{name}": value for group, tensors in groups.items() for name, value in tensors.items()}
     tensors, tied = untie(every)
     save_file(tensors, folder / _TENSORS)
@@ -45,6 +51,7 @@ def load(folder: Path, trainer: Trainer, selection: Selection) -> None:
     tensors |= {name: tensors[first] for name, first in facts["tied"].items()}
     trainer.model.load_state_dict(_under("model/", tensors))
     _put_together(trainer.optimizer, _under("optimizer/", tensors), facts["optimizer"])
+    restore_state(trainer.parts, _under("parts/", tensors))
     selection.restore(facts["selection"], _under("best/", tensors))
 
 

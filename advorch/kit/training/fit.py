@@ -43,9 +43,12 @@ def _train(trainer: Trainer, selection: Selection, validator: Validator | None) 
         started = time.perf_counter()
         metrics = trainer.epoch(selection.epoch + 1)
         speed = trainer.samples / (time.perf_counter() - started)
+        ended = trainer.watched(selection.epoch + 1)
+        judged = trainer.judged()
         if validator:
-            metrics |= validator.measure(trainer.model, place.ranks)
-    selection.note(selection.epoch + 1, metrics, trainer.model)
+            metrics |= validator.measure(judged, place.ranks)
+    selection.note(selection.epoch + 1, metrics, judged)
+    selection.ended = ended
     return speed
 
 

@@ -11,24 +11,31 @@ from advorch.settings import OptimizerSettings
 
 
 def make_optimizer(settings: OptimizerSettings, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """All parameters in one group; momentum is sgd's, the others keep their own defaults."""
-    lr, decay = settings.lr, settings.weight_decay
+    """All parameters in one group; what belongs to another optimiser is left aside."""
+    lr, decay, betas = settings.lr, settings.weight_decay, settings.betas
     wanted = [parameter for parameter in parameters if parameter.requires_grad]
     makers: Mapping[str, Callable[[], Optimizer]] = {
-        "sgd": lambda: torch.optim.SGD(wanted, lr, settings.momentum, weight_decay=decay),
-        "adam": lambda: torch.optim.Adam(wanted, lr, weight_decay=decay),
-        "adamw": lambda: torch.optim.AdamW(wanted, lr, weight_decay=decay),
+        "sgd": lambda: torch.optim.SGD(
+            wanted, lr, settings.momentum, settings.dampening, weight_decay=decay, nesterov=settings.nesterov
+        ),
+        "adam": lambda: torch.optim.Adam(wanted, lr, betas, weight_decay=decay),
+        "adamw": lambda: torch.optim.AdamW(wanted, lr, betas, weight_decay=decay),
         "rmsprop": lambda: torch.optim.RMSprop(wanted, lr, weight_decay=decay),
     }
     return makers[settings.optimizer]()
 
 
-def rate(settings: OptimizerSettings, progress: float) -> float:
-    """The learning rate after a share of all steps; `cyclic` climbs from zero to lr and back, as in fast training."""
+def rate(settings: OptimizerSettings, progress: float, *, epochs: int = 0, steps: int = 0) -> float:
+    """The learning rate after a share of all steps, so many whole epochs and so many steps.
+
+    `cyclic` climbs from zero to lr and back, as in fast training.
+    """
     if settings.schedule == "cosine":
         return settings.lr * (1 + math.cos(math.pi * progress)) / 2
     if settings.schedule == "step":
         return settings.lr * math.pow(0.1, sum(progress >= milestone for milestone in settings.milestones))
+    if settings.schedule == "exponential":
+        return settings.lr * math.pow(settings.factor, steps if settings.factor_every == "step" else epochs)
     if settings.schedule == "cyclic":
         return settings.lr * (1 - abs(2 * progress - 1))
     return settings.lr

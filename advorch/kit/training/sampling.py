@@ -1,6 +1,5 @@
 """Which samples a step sees. No sample is dropped: the last batch of an epoch may be smaller than the others."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from advorch.kit.adversary.minibatches import Minibatches
 from advorch.kit.data import Data
 from advorch.kit.training.ranks import Ranks
 from advorch.seeds import derive
+from advorch.settings import TrainingSettings
 
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
@@ -39,22 +39,49 @@ def share_of(batch: Tensor, ranks: Ranks) -> Share:
     return Share(mine, ranks.size * len(mine) / len(batch))
 
 
-def shares(permutation: Tensor, batch: int, ranks: Ranks) -> Iterator[Share]:
-    """The rank's part of every global batch of an epoch, in order."""
-    for start in range(0, len(permutation), batch):
-        yield share_of(permutation[start : start + batch], ranks)
+class Shuffled:
+    """Every sample once an epoch, in an order of the seed and the epoch alone."""
+
+    def __init__(self, count: int, batch: int, seed: int) -> None:
+        self._count, self._batch, self._seed = count, batch, seed
+        self._epoch, self._order = 0, torch.empty(0, dtype=torch.long)
+
+    def batch(self, epoch: int, position: int, /) -> Tensor:
+        """The indices of one global batch; the last of an epoch may be smaller."""
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, order(self._seed, epoch, self._count)
+        return self._order[position * self._batch : (position + 1) * self._batch]
+
+
+class Passes:
+    """Shuffled passes end to end, where an epoch is so many steps: every batch is full, however few the samples."""
+
+    def __init__(self, count: int, batch: int, steps: int, seed: int) -> None:
+        self._steps = steps
+        self._passes = Minibatches(count, batch, seed)
+
+    def batch(self, epoch: int, position: int, /) -> Tensor:
+        """The indices of one global batch."""
+        return self._passes.at((epoch - 1) * self._steps + position)
+
+
+def usual_sampler(settings: TrainingSettings, count: int, seed: int) -> Shuffled | Passes:
+    """Once through the data an epoch, or as often as its `steps` take."""
+    if settings.steps is None:
+        return Shuffled(count, settings.batch, seed)
+    return Passes(count, settings.batch, settings.steps, seed)
 
 
 class Endless:
     """Shuffled passes over further samples, end to end: every step gets a full batch, divided among the ranks."""
 
     def __init__(self, data: Data, batch: int, seed: int) -> None:
-        self._data = data
+        self.data = data
         self._passes = Minibatches(len(data), batch, seed)
 
     def at(self, index: int, ranks: Ranks, device: str) -> Data:
         """The rank's part of the batch of one step."""
-        return take(self._data, share_of(self._passes.at(index), ranks).index, device)
+        return take(self.data, share_of(self._passes.at(index), ranks).index, device)
 
 
 def take(data: Data, index: Tensor, device: str) -> Data:

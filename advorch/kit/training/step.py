@@ -1,13 +1,14 @@
 """What an objective sees of one training step."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 from torch import Tensor, nn
 
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.traceless import Mode
 from advorch.kit.data import Data
+from advorch.kit.training.strength import Strength
 from advorch.params import AttackRef
 from advorch.seeds import Seeds, derive
 from advorch.threat import Box
@@ -33,7 +34,8 @@ class Attacks(Protocol):
 class Step:
     """One rank's part of one batch, and what a loss may need besides.
 
-    A `teacher` is another model, in evaluation mode and without gradients of its own.
+    A `teacher` is another model, in evaluation mode and without gradients of its own; `attacked` is what the last
+    attack found, and `right` tells of the trained-on samples which the model knew.
     `model` is the bare module, called inside the one forward pass that DistributedDataParallel sees: a loss may call
     it as often as it likes. A loss returns the mean over its samples.
     """
@@ -51,8 +53,14 @@ class Step:
     teacher: nn.Module | None = None
     weight: float = 1.0
     box: Box | None = None
+    strength: Strength = field(default_factory=Strength)
+    variant: int = 0
     logged: dict[str, Tensor | float] = field(default_factory=dict)
-    _attacked: int = 0
+    right: Tensor | None = None
+    attacked: Tensor | None = None
+    _asked: int = 0
+    _passes: int = 0
+    _found: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def device(self) -> str:
@@ -61,8 +69,18 @@ class Step:
 
     def draws(self, purpose: str, ids: Tensor | None = None) -> Draws:
         """Random numbers of this step that belong to the samples, whichever rank holds them."""
-        seed = derive(self.seeds.stream("step"), self.index, purpose)
+        variant = (self.variant,) if self.variant else ()
+        seed = derive(self.seeds.stream("step"), self.index, purpose, *variant)
         return Draws(seed, self.ids if ids is None else ids)
+
+    def again(self, variant: int) -> Self:
+        """The same batch with other random numbers, and attacked anew."""
+        return replace(self, variant=variant, logged=self.logged, right=None, attacked=None, _passes=0, _found={})
+
+    def begin(self) -> None:
+        """A pass of the loss begins; in a second one the attacks are what they were, whatever the weights are now."""
+        self._asked = 0
+        self._passes += 1
 
     def attack(
         self,
@@ -78,14 +96,25 @@ class Step:
 
         Weights get no gradient from it, and buffers and modes stay as they are.
         """
-        self._attacked += 1
-        rng = self.draws(f"attack {self._attacked}", ids)
-        x, y = self.x if x is None else x, self.y if y is None else y
-        return self.attacks(ref, mode)(self.model, x, y, rng, epsilon)
+        self._asked += 1
+        if self._passes < 2 or self._asked not in self._found:
+            rng = self.draws(f"attack {self._asked}", ids)
+            x, y = self.x if x is None else x, self.y if y is None else y
+            ready = self.attacks(self.strength.shortened(ref), mode)
+            self._found[self._asked] = ready(self.model, x, y, rng, self.strength.radius(ref, epsilon))
+        self.attacked = self._found[self._asked]
+        return self.attacked
 
     def log(self, name: str, value: Tensor | float) -> None:
         """Report a mean over this step's samples under a name; an epoch's value is the mean over all samples."""
-        self.logged[name] = value.detach() if isinstance(value, Tensor) else value
+        if self._passes < 2 or name not in self.logged:
+            self.logged[name] = value.detach() if isinstance(value, Tensor) else value
+
+    def judge(self, logits: Tensor) -> None:
+        """Report the accuracy on what is trained on, and keep who was right for a sampler that learns from it."""
+        if self._passes < 2:
+            self.right = logits.detach().argmax(1) == self.y
+        self.log("accuracy", accuracy(logits, self.y))
 
 
 def no_attacks(ref: AttackRef, mode: Mode) -> Inner:

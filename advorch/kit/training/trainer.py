@@ -1,27 +1,34 @@
 """The core that every training recipe shares: one model, one objective, epochs of equal steps on every rank."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import signature
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import nn
 
-from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.data import Data
 from advorch.kit.training.augment import augmentation
+from advorch.kit.training.loss import LossModule, Objective, distributed
 from advorch.kit.training.meter import Meter
 from advorch.kit.training.optim import make_optimizer, rate, set_rate
-from advorch.kit.training.precision import Precision, cast, computing, weights_dtype
+from advorch.kit.training.parts import Parts, Site
+from advorch.kit.training.precision import Precision, cast, weights_dtype
 from advorch.kit.training.ranks import Ranks
-from advorch.kit.training.sampling import Endless, Share, order, shares, steps_in_epoch, take
+from advorch.kit.training.sampling import Endless, Share, Shuffled, share_of, steps_in_epoch, take
 from advorch.kit.training.step import Attacks, Step, no_attacks
+from advorch.kit.training.strength import strength
+from advorch.kit.training.turn import OpenTurn, Plain
 from advorch.seeds import Seeds, derive
 from advorch.settings import TrainingSettings
 
-Objective = Callable[[Step], Tensor]
+MakeParts = Callable[[Site], Parts]
+
+
+def no_parts(site: Site) -> Parts:
+    """The loss alone."""
+    return Parts()
+
 
 _CHECK_EVERY = 100  # steps between looks at whether the loss is finite: each makes the device wait
 
@@ -46,26 +53,7 @@ class Recipe:
     attacks: Attacks = no_attacks
     unlabelled: Data | None = None
     teacher: nn.Module | None = None
-
-
-class LossModule(nn.Module):
-    """The one module whose one forward pass a step makes; an objective may attack and call the model inside it."""
-
-    def __init__(self, model: nn.Module, objective: Objective, precision: Precision, device: str) -> None:
-        super().__init__()
-        self.model = model
-        self._objective = objective
-        self._precision = precision
-        self._device = device
-
-    def forward(self, step: Step) -> Tensor:
-        with computing(self._precision, self._device):
-            loss = self._objective(step)
-        if loss.ndim or not loss.requires_grad:
-            message = f"the objective returned shape {tuple(loss.shape)}, requires_grad {loss.requires_grad}"
-            hint = "return one number, the mean over the step's samples, that depends on `step.model`"
-            raise StageFailed(message, error_class=ErrorClass.USER, hint=hint)
-        return loss * step.weight
+    parts: MakeParts = no_parts
 
 
 class Trainer:
@@ -81,43 +69,75 @@ class Trainer:
         self.settings = recipe.settings
         self.seeds = recipe.seeds
         self.model = recipe.model.to(self.place.device, weights_dtype(self.settings.precision))
-        self.optimizer = make_optimizer(self.settings, self.model.parameters())
+        if self.settings.channels_last:
+            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._attacks = recipe.attacks
         self._teacher = _standing_by(recipe.teacher, self.place.device, self.settings.precision)
         self._data = self._settle(recipe.data)
         self._unlabelled = self._endless(recipe.unlabelled) if recipe.unlabelled else None
         self._augment = augmentation(self.settings.augment, recipe.data.signature)
-        self._loss = self._wrap(recipe.objective)
         self._steps = steps_in_epoch(len(recipe.data), self.settings.batch)
+        self.parts = recipe.parts(self._site())
+        self._sampler = self.parts.sampler or Shuffled(len(self._data), self.settings.batch, self.seeds.stream("order"))
+        self._descent = self.parts.descent or Plain()
+        self.optimizer = make_optimizer(self.settings, self.model.parameters())
+        self._turn = OpenTurn(self.model, self._wrap(recipe.objective), self.optimizer)
+
+    def _site(self) -> Site:
+        return Site(
+            model=self.model,
+            data=self._data,
+            unlabelled=self._unlabelled.data if self._unlabelled else None,
+            settings=self.settings,
+            seeds=self.seeds,
+            ranks=self.place.ranks,
+            attacks=self._attacks,
+            device=self.place.device,
+        )
 
     @property
     def samples(self) -> int:
         """How many samples an epoch sees, over all ranks."""
         return len(self._data)
 
+    def judged(self) -> nn.Module:
+        """The model as it is judged and handed over: a copy with averaged, baked and finished weights, or itself."""
+        if not self.parts.reshape:
+            return self.model
+        model = copy.deepcopy(self.model)
+        if self.parts.average:
+            self.parts.average.lend(model)
+        for finish in (*self.parts.baking, *self.parts.finishing):
+            finish(model)
+        return model
+
     def epoch(self, number: int) -> dict[str, float]:
         """One pass over the data, counted from one; the means of what was logged."""
         ranks, meter = self.place.ranks, Meter(self.place.device)
         torch.manual_seed(derive(self.seeds.stream("epoch"), number, ranks.rank))
         self.model.train()
-        permutation = order(self.seeds.stream("order"), number, len(self._data)).to(self._data.x.device)
-        for position, share in enumerate(shares(permutation, self.settings.batch, ranks)):
-            step = self._prepare(number, (number - 1) * self._steps + position, share)
-            self._update(step, meter)
+        for position in range(self._steps):
+            share = share_of(self._sampler.batch(number, position).to(self._data.x.device), ranks)
+            self._update(self._prepare(number, (number - 1) * self._steps + position, share), meter)
             if (position + 1) % _CHECK_EVERY == 0:
                 meter.means(ranks)
         ranks.average_buffers(self.model)
         return meter.means(ranks)
 
+    def watched(self, number: int) -> bool:
+        """Let the watchers look at the end of an epoch; whether one of them ends the training."""
+        verdicts = [watcher.watch(self.model, number) for watcher in self.parts.watchers]
+        return any(verdicts)
+
     def _update(self, step: Step, meter: Meter) -> None:
         set_rate(self.optimizer, rate(self.settings, step.progress))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self._loss(step)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        counted = len(step.x) if step.weight else 0
-        own = loss.detach() / step.weight if step.weight else 0.0
-        meter.add({"loss": own, **step.logged}, counted)
+        self._turn.clear()
+        loss = self._descent.update(step, self._turn)
+        if self.parts.average:
+            self.parts.average.follow(self.model, step.progress)
+        if self.parts.sampler:
+            self.parts.sampler.learn(step)
+        meter.add({"loss": loss, **step.logged}, len(step.x) if step.weight else 0)
 
     def _prepare(self, epoch: int, index: int, share: Share) -> Step:
         batch = take(self._data, share.index, self.place.device)
@@ -135,8 +155,11 @@ class Trainer:
             teacher=self._teacher,
             weight=share.weight,
             box=self._data.box,
+            strength=strength(self.settings, (index + 1) / (self._steps * self.settings.epochs)),
         )
         step.x = self._augment(step.x, step.draws("augment"))
+        if self.settings.channels_last and step.x.dim() == 4:
+            step.x = step.x.contiguous(memory_format=torch.channels_last)
         return step
 
     def _further(self, index: int) -> Data | None:
@@ -149,7 +172,7 @@ class Trainer:
         return resident(cast(data, self.settings.precision), self.place.device)
 
     def _wrap(self, objective: Objective) -> nn.Module:
-        module = LossModule(self.model, objective, self.settings.precision, self.place.device)
+        module = LossModule(self.model, objective, self.parts.penalties, self.settings.precision)
         return module if self.place.ranks.size == 1 else distributed(module)
 
 
@@ -158,14 +181,6 @@ def _standing_by(teacher: nn.Module | None, device: str, precision: Precision) -
     if teacher is None:
         return None
     return teacher.to(device, weights_dtype(precision)).eval().requires_grad_(False)
-
-
-def distributed(module: nn.Module) -> DistributedDataParallel:
-    """The module with averaged gradients; running statistics are averaged once an epoch, not at every forward pass."""
-    known = signature(DistributedDataParallel.__init__).parameters
-    switch = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # renamed in torch 2.13
-    options: dict[str, Any] = {switch: False}
-    return DistributedDataParallel(module, **options)
 
 
 _RESIDENT = 4 << 30

@@ -21,9 +21,10 @@ class Validator:
         self._attack = attack
 
     def measure(self, model: nn.Module, ranks: Ranks) -> dict[str, float]:
-        """`clean_accuracy`, and `robust_accuracy` where there is an attack: right before it and after it."""
+        """`clean_accuracy`, `robust_accuracy` where there is an attack (right before it and after it), and of that
+        which counts the `worst_class_accuracy`."""
         place = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device
-        counts = torch.zeros(2, dtype=torch.float64, device=place)
+        counts = torch.zeros(3, len(self._data.classes), dtype=torch.float64, device=place)
         modes = [(part, part.training) for part in model.modules()]
         model.eval()
         try:
@@ -34,19 +35,26 @@ class Validator:
         finally:
             for part, training in modes:
                 part.training = training
-        clean, robust = (ranks.total(counts) / len(self._data)).tolist()
-        return {"clean_accuracy": clean} | ({"robust_accuracy": robust} if self._attack else {})
+        return self._shares(ranks.total(counts).cpu())
+
+    def _shares(self, counts: Tensor) -> dict[str, float]:
+        samples, clean, robust = counts
+        counted = robust if self._attack else clean
+        worst = float((counted / samples)[samples > 0].min())
+        found = {"clean_accuracy": float(clean.sum() / samples.sum()), "worst_class_accuracy": worst}
+        return found | ({"robust_accuracy": float(robust.sum() / samples.sum())} if self._attack else {})
 
     def _count(self, model: nn.Module, batch: Data) -> Tensor:
-        """How many are right, and how many stay right; what is wrong already needs no attack."""
+        """By class: how many there are, are right, and stay right; what is wrong already needs no attack."""
         right = _right(model, batch)
         kept = batch.take(right.nonzero().squeeze(1))
-        robust = right.new_zeros(())
+        held = kept.y[:0]
         if self._attack and len(kept):
             draws = Draws(self._seed, kept.ids)
             adversarial = self._attack(model, kept.x, kept.y, draws, None)
-            robust = (_predict(model, adversarial) == kept.y).sum()
-        return torch.stack([right.sum(), robust]).double()
+            held = kept.y[_predict(model, adversarial) == kept.y]
+        classes = len(self._data.classes)
+        return torch.stack([torch.bincount(labels, minlength=classes) for labels in (batch.y, kept.y, held)]).double()
 
 
 def _right(model: nn.Module, batch: Data) -> Tensor:

@@ -3,26 +3,34 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from advorch.kit.training.step import Step, accuracy
-from advorch_builtins.defenses.catalog import AdversarialParams
+from advorch.api import AttackRef
+from advorch.kit.training.loss_names import LossName
+from advorch.kit.training.losses import losses
+from advorch.kit.training.step import Step
+from advorch_builtins.defenses.catalog import AdversarialParams, MixParams
 
 
 def loss(step: Step, params: AdversarialParams) -> Tensor:
     """J = alpha J(x) + (1 - alpha) J(x_adv), both on the same samples; logs the accuracy on what is trained on."""
-    if params.alpha == 1:
-        return _cross_entropy(step, step.x)
-    adversarial = step.attack(params.attack, mode=params.mode)
-    if params.alpha == 0:
-        return _cross_entropy(step, adversarial)
+    return mixed(step, params.attack, params)
+
+
+def mixed(step: Step, attack: AttackRef, mix: MixParams) -> Tensor:
+    """The same with any attack."""
+    if mix.alpha == 1:
+        return plain(step, step.x, mix.loss)
+    adversarial = step.attack(attack, mode=mix.mode)
+    if mix.alpha == 0:
+        return plain(step, adversarial, mix.loss)
     clean_logits, logits = step.model(torch.cat([step.x, adversarial])).chunk(2)
-    step.log("accuracy", accuracy(logits, step.y))
-    clean, hard = (functional.cross_entropy(part, step.y) for part in (clean_logits, logits))
-    return params.alpha * clean + (1 - params.alpha) * hard
+    step.judge(logits)
+    clean, hard = (losses(mix.loss, part, step.y).mean() for part in (clean_logits, logits))
+    return mix.alpha * clean + (1 - mix.alpha) * hard
 
 
-def _cross_entropy(step: Step, x: Tensor) -> Tensor:
+def plain(step: Step, x: Tensor, loss: LossName = "cross-entropy") -> Tensor:
+    """The mean loss on some samples."""
     logits = step.model(x)
-    step.log("accuracy", accuracy(logits, step.y))
-    return functional.cross_entropy(logits, step.y)
+    step.judge(logits)
+    return losses(loss, logits, step.y).mean()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from advorch.kit.training.step import Step, accuracy
+from advorch.kit.training.step import Step
 from advorch_builtins.defenses.catalog import DistillationParams
 
 
@@ -17,7 +17,7 @@ def loss(step: Step, params: DistillationParams) -> Tensor:
     """Cross-entropy at the temperature, with the teacher's probabilities; without a teacher with the labels, which
     makes one."""
     logits = step.model(step.x)
-    step.log("accuracy", accuracy(logits, step.y))
+    step.judge(logits)
     return functional.cross_entropy(logits / params.temperature, _targets(step, params.temperature))
 
 

@@ -9,14 +9,14 @@ from torch.nn import functional
 from advorch.kit.perturbation.poses import drawn
 from advorch.kit.perturbation.render import photograph
 from advorch.kit.perturbation.units import box_of_images, from_unit, to_unit
-from advorch.kit.training.step import Step, accuracy
+from advorch.kit.training.step import Step
 from advorch_builtins.training.catalog import PosedParams
 
 
 def loss(step: Step, params: PosedParams) -> Tensor:
     """Mean cross-entropy of photographs, and of some samples as they are; logs the accuracy on both."""
     logits = step.model(_shown(step, params))
-    step.log("accuracy", accuracy(logits, step.y))
+    step.judge(logits)
     return functional.cross_entropy(logits, step.y)
 
 

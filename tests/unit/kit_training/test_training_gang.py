@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-CASES = ("epoch", "norm", "step")
+PARTS = ("sam", "awp", "descent-direction", "class-focused", "spectral-norm", "spectral-penalty", "ema")
+CASES = ("epoch", "norm", "step", *PARTS)
 MEMBER = Path(__file__).with_name("training_member.py")
 
 
@@ -60,7 +61,17 @@ def test_a_gang_reports_what_one_process_reports(folder: Path) -> None:
     assert first == second
     for alone, together in zip(one, first, strict=True):
         assert together == pytest.approx(alone, abs=1e-9)
-    assert set(one[1]) == {"clean_accuracy", "robust_accuracy"}
+    assert set(one[1]) == {"clean_accuracy", "robust_accuracy", "worst_class_accuracy"}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_in_a_gang_does_what_it_does_alone(folder: Path, name: str) -> None:
+    one, first, second, plain = (
+        weights(folder, tag) for tag in (f"{name}-1-0", f"{name}-2-0", f"{name}-2-1", "epoch-1-0")
+    )
+    assert torch.equal(first, second)
+    assert float((one - first).abs().max()) <= 1e-9
+    assert float((one - plain).abs().max()) > 1e-6
 
 
 def test_the_first_gradient_in_single_precision(folder: Path) -> None:

@@ -14,9 +14,9 @@ from advorch.kit.training.meter import Meter
 from advorch.kit.training.optim import make_optimizer, rate
 from advorch.kit.training.precision import computing
 from advorch.kit.training.ranks import Ranks
-from advorch.kit.training.sampling import order, shares, steps_in_epoch
+from advorch.kit.training.sampling import Passes, Shuffled, order, share_of, steps_in_epoch, usual_sampler
 from advorch.kit.training.selection import Selection
-from advorch.settings import OptimizerSettings
+from advorch.settings import OptimizerSettings, TrainingSettings
 
 IMAGES = Signature(shape=(1, 6, 5), classes=("a", "b"), box=(0.0, 1.0))
 
@@ -29,14 +29,34 @@ def test_the_permutation_is_stable() -> None:
 
 @pytest.mark.parametrize(("count", "batch", "size"), [(10, 4, 1), (10, 4, 2), (11, 4, 3), (9, 4, 4), (5, 8, 2)])
 def test_ranks_divide_every_global_batch(count: int, batch: int, size: int) -> None:
-    permutation = torch.arange(count)
-    parts = [list(shares(permutation, batch, Ranks(rank, size))) for rank in range(size)]
-    assert {len(part) for part in parts} == {steps_in_epoch(count, batch)}
+    sampler, permutation = Shuffled(count, batch, 3), order(3, 1, count)
+    batches = [sampler.batch(1, position) for position in range(steps_in_epoch(count, batch))]
+    parts = [[share_of(whole, Ranks(rank, size)) for whole in batches] for rank in range(size)]
     for step, whole in enumerate(permutation.split(batch)):
         held = [part[step].index for part in parts if part[step].weight]
         assert torch.equal(torch.cat(held), whole)
         means = [part[step].weight * part[step].index.double().mean() for part in parts]
         assert float(sum(means) / size) == pytest.approx(float(whole.double().mean()))
+
+
+def test_an_epoch_of_so_many_steps_goes_through_the_data_as_often_as_it_takes() -> None:
+    sampler = usual_sampler(TrainingSettings(batch=4, steps=5), 10, 3)
+    assert isinstance(sampler, Passes)
+    batches = [sampler.batch(epoch, position) for epoch in (1, 2) for position in range(5)]
+    assert {len(batch) for batch in batches} == {4}
+    for once in torch.cat(batches).split(10):
+        assert sorted(once.tolist()) == list(range(10))
+    again = usual_sampler(TrainingSettings(batch=4, steps=5), 10, 3)
+    assert torch.equal(again.batch(2, 3), batches[8])  # whoever resumes there
+
+
+def test_a_batch_may_be_larger_than_the_data() -> None:
+    batch = usual_sampler(TrainingSettings(batch=25, steps=1), 10, 3).batch(1, 0)
+    assert torch.bincount(batch).sort().values.tolist() == [2] * 5 + [3] * 5
+
+
+def test_without_steps_an_epoch_is_once_through() -> None:
+    assert isinstance(usual_sampler(TrainingSettings(), 10, 3), Shuffled)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +72,36 @@ def test_rates_follow_their_schedule(schedule: str, expected: list[float]) -> No
     settings = OptimizerSettings.parse({"schedule": schedule, "lr": 2.0})
     found = [rate(settings, progress) / 2 for progress in (0, 0.25, 0.5, 0.75, 1)]
     assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("every", "expected"), [("epoch", 2 * 0.9**3), ("step", 2 * 0.9**40)])
+def test_an_exponential_rate_falls_by_its_factor_after_epochs_or_after_updates(every: str, expected: float) -> None:
+    settings = OptimizerSettings.parse({"schedule": "exponential", "lr": 2.0, "factor": 0.9, "factor_every": every})
+    assert rate(settings, 0.5, epochs=3, steps=40) == pytest.approx(expected)
+    assert rate(settings, 0.0) == 2.0
+
+
+def test_dampening_makes_momentum_a_mean() -> None:
+    """v <- 0.9 v + 0.1 g: of a constant gradient it becomes that gradient, and without dampening ten times as much."""
+    for dampening, limit in ((0.9, 1.0), (0.0, 10.0)):
+        settings = OptimizerSettings(optimizer="sgd", lr=1.0, momentum=0.9, dampening=dampening)
+        weight = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+        optimizer = make_optimizer(settings, [weight])
+        for _ in range(200):
+            before = weight.detach().clone()
+            weight.grad = torch.ones_like(weight)
+            optimizer.step()
+        assert float(before - weight.detach()) == pytest.approx(limit, rel=1e-6)
+
+
+def test_what_belongs_to_an_optimiser_reaches_it() -> None:
+    parameters = list(nn.Linear(1, 1).parameters())
+    adam = make_optimizer(OptimizerSettings(optimizer="adam", betas=(0.5, 0.99)), parameters)
+    assert adam.param_groups[0]["betas"] == (0.5, 0.99)
+    sgd = make_optimizer(OptimizerSettings(optimizer="sgd", nesterov=True), parameters)
+    assert sgd.param_groups[0]["nesterov"]
+    with pytest.raises(ValueError, match="no dampening"):
+        OptimizerSettings(optimizer="sgd", nesterov=True, dampening=0.5)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])

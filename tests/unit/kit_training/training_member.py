@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from advorch.kit.data import Data
 from advorch.kit.training.attacks import NamedAttacks
+from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.step import Step
 from advorch.kit.training.trainer import Place, Recipe, Trainer
@@ -23,6 +25,7 @@ from advorch.settings import TrainingSettings
 from advorch_builtins.attacks import catalog
 from advorch_builtins.defenses.adversarial import loss
 from advorch_builtins.defenses.catalog import AdversarialParams
+from advorch_builtins.parts import catalog as parts_catalog
 
 PGD = AttackRef.parse({"uses": "pgd", "with": {"epsilon": 0.1, "steps": 4, "alpha": 0.03}})
 ATTACKS = {item.id: item for item in catalog.advorch_components()}
@@ -32,6 +35,16 @@ CASES = {
     "norm": {"batch": 12, "epochs": 1},
     "step": {"precision": "fp32", "batch": 37, "epochs": 1, "optimizer": "sgd", "momentum": 0.0, "lr": 1.0},
 }
+PARTS: dict[str, dict[str, object]] = {
+    "sam": {"rho": 0.1},
+    "awp": {"gamma": 0.05},
+    "descent-direction": {"draws": 2},
+    "class-focused": {"eta": 0.01},
+    "spectral-norm": {},
+    "spectral-penalty": {"lambda": 0.1},
+    "ema": {"decay": 0.9},
+}
+CASES |= {name: CASES["epoch"] | {"epochs": 1} for name in PARTS}
 
 
 def pictures() -> Data:
@@ -54,19 +67,29 @@ def objective(step: Step) -> Tensor:
     return loss(step, AdversarialParams(attack=PGD, alpha=0.3)) + 0.1 * penalty
 
 
+def parts(case: str, site: Site) -> Parts:
+    """The part that a case is called after."""
+    if case not in PARTS:
+        return Parts()
+    component = next(item for item in parts_catalog.advorch_components() if item.name == case)
+    made: Parts = component.load()(site, component.params.parse(PARTS[case]))
+    return made
+
+
 def train(case: str, ranks: Ranks) -> tuple[nn.Module, list[dict[str, float]]]:
     settings, data = TrainingSettings.parse(CASES[case]), pictures()
     attacks = NamedAttacks(ATTACKS.__getitem__, data.box)
     recipe = Recipe(
-        model=small_cnn(case), objective=objective, data=data, settings=settings, seeds=Seeds(3), attacks=attacks
-    )
+        model=small_cnn(case), objective=objective, data=data, settings=settings, seeds=Seeds(3), attacks=attacks,
+        parts=partial(parts, case),
+    )  # fmt: skip
     trainer = Trainer(recipe, Place("cpu", ranks))
     seen = [trainer.epoch(1)]
     if settings.precision == "fp64":
         held_out = Data(x=data.x.double(), y=data.y, ids=data.ids, classes=data.classes, box=data.box)
         validator = Validator(held_out, 12, seed=1, attack=attacks(PGD, "eval"))
         seen.append(validator.measure(trainer.model, ranks))
-    return trainer.model, seen
+    return trainer.judged(), seen
 
 
 def main(case: str, rank: int, size: int, folder: Path) -> None:
