@@ -105,10 +105,16 @@ def warm_start(
 
 
 def trained_by(component: AnyStageComponent, settings: TrainingSettings) -> str:
-    """The objective, and the attacks that it trains on: `adversarial(pgd)`."""
+    """The objective, the attacks that it trains on, and its parts: `adversarial(pgd)+awp`."""
     own = [name for name in type(settings).model_fields if name not in TrainingSettings.model_fields]
-    attacks = [value.uses for name in own if isinstance(value := getattr(settings, name), AttackRef)]
-    return f"{component.name}({', '.join(attacks)})" if attacks else component.name
+    held = [value for name in own for value in _each(getattr(settings, name))]
+    attacks = [value.uses for value in held if isinstance(value, AttackRef)]
+    against = f"({', '.join(attacks)})" if attacks else ""
+    return "+".join([f"{component.name}{against}", *(part.uses for part in settings.parts)])
+
+
+def _each(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def open_port(context: StageContext, port: str, like: Signature | None = None) -> Data | None:

@@ -1,8 +1,8 @@
 """Training without an adversary: what every defence is compared with."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from advorch.api import (
     AnyComponent,
@@ -14,6 +14,7 @@ from advorch.api import (
     Objective,
     ObjectiveFn,
     Params,
+    PartFn,
     Port,
     Share,
     Stage,
@@ -21,12 +22,22 @@ from advorch.api import (
     hookimpl,
 )
 from advorch.kit.perturbation.scene import Scene
+from advorch.kit.training.loss_names import LossName
+from advorch_builtins.parts import catalog as parts
 
 
 class ErmParams(Params):
     """Empirical risk minimisation."""
 
     label_smoothing: Annotated[Share, Field(description="share of the label that is spread over all classes")] = 0.0
+    loss: LossName = "cross-entropy"
+
+    @model_validator(mode="after")
+    def _smooth_alone(self) -> Self:
+        """Only the cross-entropy has a label that can be spread."""
+        if self.label_smoothing and self.loss != "cross-entropy":
+            raise ValueError(f"`label_smoothing` is for the cross-entropy, not for `loss: {self.loss}`")
+        return self
 
 
 class SparseParams(ErmParams):
@@ -35,6 +46,10 @@ class SparseParams(ErmParams):
     lambda_: Annotated[
         NonNegative, Field(alias="lambda", description="weight in the loss of the sum of all absolute weights")
     ] = 1e-3
+
+
+class SamParams(ErmParams, parts.SamParams):
+    """Empirical risk minimisation where the loss is flat."""
 
 
 class PosedParams(Params):
@@ -57,6 +72,12 @@ def _erm() -> ObjectiveFn[ErmParams]:
     return loss
 
 
+def _sam() -> PartFn[parts.SamParams]:
+    from advorch_builtins.parts.sharpness import sam
+
+    return sam
+
+
 def _posed() -> ObjectiveFn[PosedParams]:
     from advorch_builtins.training.posed import loss
 
@@ -76,6 +97,13 @@ def _pretrained() -> StageFn[PretrainedParams]:
 
 
 ERM = Objective(name="erm", summary="plain training: mean cross-entropy on clean samples", params=ErmParams, load=_erm)
+SAM = Objective(
+    name="sam",
+    summary="sharpness-aware minimisation: the gradient where the loss is worst around the weights (SAM, ASAM)",
+    params=SamParams,
+    load=_erm,
+    brings=_sam,
+)
 POSED = Objective(
     name="posed",
     summary="plain training on each sample as a camera sees it: on plates, balls or cans, turned, lit and blurred",
@@ -94,7 +122,7 @@ PRETRAINED = Stage(
     params=PretrainedParams,
     load=_pretrained,
     stage=Kind.TRAIN,
-    metrics=frozenset({"clean_accuracy"}),
+    metrics=frozenset({"clean_accuracy", "worst_class_accuracy"}),
     consumes={"data": Port(ArtifactType.DATASET)},
     produces={"model": Port(ArtifactType.MODEL)},
 )
@@ -103,7 +131,8 @@ PRETRAINED = Stage(
 @hookimpl
 def advorch_components() -> Components:
     """Every way of training that knows no adversary."""
-    from advorch_builtins.training import catalog_substitute
+    from advorch_builtins.training import catalog_noise, catalog_stability, catalog_substitute, catalog_vat
 
-    every: tuple[AnyComponent, ...] = (ERM, SPARSE, POSED, PRETRAINED, *catalog_substitute.COMPONENTS)
-    return every
+    own: tuple[AnyComponent, ...] = (ERM, SAM, SPARSE, POSED, PRETRAINED)
+    return (*own, *catalog_substitute.COMPONENTS, *catalog_noise.COMPONENTS, *catalog_vat.COMPONENTS,
+            *catalog_stability.COMPONENTS)  # fmt: skip

@@ -16,9 +16,10 @@ from advorch_builtins.attacks import catalog as attacks
 from advorch_builtins.datasets import catalog as datasets
 from advorch_builtins.defenses import catalog as defenses
 from advorch_builtins.models import catalog as models
+from advorch_builtins.parts import catalog as parts
 from advorch_builtins.training import catalog as training
 
-CATALOGS = (attacks, datasets, defenses, models, training)
+CATALOGS = (attacks, datasets, defenses, models, parts, training)
 
 
 @dataclass

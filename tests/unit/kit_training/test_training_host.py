@@ -18,7 +18,7 @@ from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.validation import Validator
 from advorch.params import AttackRef
 from advorch_builtins.defenses.catalog import ADVERSARIAL
-from advorch_builtins.training.catalog import ERM, PRETRAINED
+from advorch_builtins.training.catalog import ERM, PRETRAINED, SAM
 
 MLP = {"uses": "mlp", "with": {"hidden": [64]}}
 PGD = {"uses": "pgd", "with": {"epsilon": 0.15, "steps": 5}}
@@ -65,7 +65,7 @@ def test_adversarial_training_withstands_what_plain_training_does_not(desk: Any,
 def test_reports_and_final_metrics(digits: Any) -> None:
     outcome = train(digits, validate_with=PGD)
     assert [step for step, _ in digits.reports] == [1, 2]
-    reported = {"loss", "accuracy", "clean_accuracy", "robust_accuracy"}
+    reported = {"loss", "accuracy", "clean_accuracy", "robust_accuracy", "worst_class_accuracy"}
     assert set(digits.reports[0][1]) == reported | {"images_per_second"}
     assert dict(outcome.metrics) == {name: digits.reports[1][1][name] for name in reported} | {"epochs": 2.0}
     assert set(outcome.metrics) <= ERM.metrics
@@ -77,6 +77,31 @@ def test_the_same_stage_gives_the_same_bytes(digits: Any, tmp_path: Path) -> Non
     digits.committed.clear()
     digits.scratch = tmp_path / "again"
     assert weights(train(digits)) == first
+
+
+def test_parts_join_by_name_and_their_label_tells(digits: Any, declared: Any, tmp_path: Path) -> None:
+    parts = [{"uses": "ema", "with": {"decay": 0.9}}, {"uses": "orthogonal", "with": {"lambda": 0.01}}]
+    outcome = train(digits, parts=parts)
+    assert open_model(digits, declared.stored(outcome, "model")[0]).label == "erm+ema+orthogonal mlp"
+    assert digits.reports[1][1]["orthogonality"] > 0
+    digits.scratch, digits.committed = tmp_path / "plain", []
+    assert weights(outcome) != weights(train(digits))
+
+
+def test_a_stage_brings_the_part_that_it_is_called_after(digits: Any, tmp_path: Path) -> None:
+    by_stage = train(digits, SAM, rho=0.1)
+    digits.scratch, digits.committed = tmp_path / "by part", []
+    assert weights(by_stage) == weights(train(digits, parts=[{"uses": "sam", "with": {"rho": 0.1}}]))
+    digits.scratch, digits.committed = tmp_path / "both", []
+    with pytest.raises(StageFailed, match="two parts bring a descent"):
+        train(digits, SAM, parts=[{"uses": "awp"}])
+
+
+def test_the_epoch_that_serves_the_worst_class_best_is_kept(digits: Any) -> None:
+    outcome = train(digits, epochs=6, keep="worst-class", lr=0.01)
+    scores = [metrics["worst_class_accuracy"] for _, metrics in digits.reports]
+    assert outcome.metrics["worst_class_accuracy"] == max(scores)
+    assert outcome.metrics["clean_accuracy"] == digits.reports[scores.index(max(scores))][1]["clean_accuracy"]
 
 
 @pytest.mark.parametrize("stop_after", [1, 2])
@@ -128,6 +153,7 @@ def test_a_connected_model_is_trained_further(digits: Any, declared: Any, tmp_pa
     [
         ({"model": None}, (), "has no model to train"),
         ({"keep": "best"}, ("validation",), "`keep: best` needs validation data"),
+        ({"keep": "worst-class"}, ("validation",), "`keep: worst-class` needs validation data"),
         ({"patience": 3}, ("validation",), "`patience` needs validation data"),
         ({"validate_with": PGD}, ("validation",), "`validate_with` needs validation data"),
         ({}, ("data",), "train/erm needs data"),
@@ -190,5 +216,7 @@ def test_a_pretrained_model_says_how_it_does(digits: Any, declared: Any) -> None
     assert (record["label"], record["component"]) == ("pretrained linear", "model/linear")
     opened = open_model(digits, declared.stored(outcome, "model")[0])
     data = open_data(digits, digits.inputs["data"][0])
-    right = (opened.module(data.x).argmax(1) == data.y).double().mean()
-    assert outcome.metrics == {"clean_accuracy": pytest.approx(float(right))}
+    right = (opened.module(data.x).argmax(1) == data.y).double()
+    worst = min(float(right[data.y == label].mean()) for label in range(10))
+    wanted = {"clean_accuracy": float(right.mean()), "worst_class_accuracy": worst}
+    assert outcome.metrics == pytest.approx(wanted)
