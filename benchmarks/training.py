@@ -1,5 +1,6 @@
 """A step of training by each recipe against a loop written by hand of the same arithmetic, and against a loop that
-calls `backward` on the perturbation, as published code does.
+calls `backward` on the perturbation, as published code does; and against other libraries, if they can be imported
+(training_peers.py says how they are set up).
 
     python benchmarks/training.py [--model fast-cnn] [--batch 128] [--rounds 5] [--only pgd] [--json out.json]
 
@@ -17,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import torch
 from torch import nn
 from training_by_hand import LOOPS, STEPS, pgd_by_backward
 from training_ours import CHOICE, Desk, trainer
+from training_peers import RECIPES, installed
 
 from advorch.api import Model, Signature
 from advorch.kit.data import Data
@@ -74,14 +77,18 @@ def contestants(desk: Desk, recipe: str, options: argparse.Namespace) -> dict[st
     found["advorch"] = _ours(desk, recipe, data, options, {})
     if recipe == "pgd":
         found["backward on the perturbation"] = _by_hand(pgd_by_backward, desk, data, options)
+    found |= {
+        who: partial(peer, recipe, _adam(desk, data, options), data, options.batch)
+        for who, peer in installed()
+        if recipe in RECIPES[who]
+    }
     if options.device != "cpu":
         found |= {f"advorch {name}": _ours(desk, recipe, data, options, values) for name, values in _SWITCHES.items()}
     return found
 
 
 def _by_hand(loop: Any, desk: Desk, data: Data, options: argparse.Namespace) -> Run:
-    model = network(desk, options, data.signature).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    model, optimizer = _adam(desk, data, options)
 
     def run() -> None:
         for start in range(0, len(data), options.batch):
@@ -89,6 +96,11 @@ def _by_hand(loop: Any, desk: Desk, data: Data, options: argparse.Namespace) -> 
             loop(model, optimizer, data.x[batch], data.y[batch])
 
     return run
+
+
+def _adam(desk: Desk, data: Data, options: argparse.Namespace) -> tuple[nn.Module, torch.optim.Optimizer]:
+    model = network(desk, options, data.signature).train()
+    return model, torch.optim.Adam(model.parameters(), lr=1e-4)
 
 
 def _ours(desk: Desk, recipe: str, data: Data, options: argparse.Namespace, values: dict[str, Any]) -> Run:

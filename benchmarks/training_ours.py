@@ -11,9 +11,12 @@ from advorch.hosts.training import make_parts
 from advorch.kit.data import Data
 from advorch.kit.training.attacks import NamedAttacks
 from advorch.kit.training.trainer import Recipe, Trainer
-from advorch.registry.discovery import discover
-from advorch.registry.registry import Registry
 from advorch.seeds import Seeds
+from advorch_builtins.attacks import catalog as attacks
+from advorch_builtins.defenses import catalog as defenses
+from advorch_builtins.models import catalog as models
+from advorch_builtins.parts import catalog as parts
+from advorch_builtins.training import catalog as training
 
 _INNER = {"epsilon": EPSILON, "steps": STEPS, "alpha": ALPHA}
 CHOICE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -31,13 +34,14 @@ CHOICE: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class Desk:
-    """What a host asks of its context here: components by name."""
+    """What a host asks of its context here: components by name, also where advorch is not installed."""
 
     def __init__(self) -> None:
-        self._registry = Registry(discover().plugins)
+        every = (attacks, defenses, models, parts, training)
+        self._known = {item.id: item for catalog in every for item in catalog.advorch_components()}
 
     def lookup(self, component: str) -> Any:
-        return self._registry.component(component)
+        return self._known[component]
 
 
 def trainer(desk: Desk, name: str, model: nn.Module, data: Data, **values: Any) -> Trainer:
@@ -52,8 +56,8 @@ def trainer(desk: Desk, name: str, model: nn.Module, data: Data, **values: Any) 
         found: Tensor = loss(step, settings)
         return found
 
-    attacks, parts = NamedAttacks(desk.lookup, data.box), partial(make_parts, desk, objective, settings)
     return Trainer(Recipe(
-        model=model, objective=call, data=data, settings=settings, seeds=Seeds(0), attacks=attacks,
-        parts=parts,  # type: ignore[arg-type]
+        model=model, objective=call, data=data, settings=settings, seeds=Seeds(0),
+        attacks=NamedAttacks(desk.lookup, data.box),
+        parts=partial(make_parts, desk, objective, settings),  # type: ignore[arg-type]
     ))  # fmt: skip
