@@ -118,6 +118,9 @@ class TrainingSettings(OptimizerSettings):
     model: Annotated[ModelRef | None, Field(description="architecture; not needed when a model port is connected")] = (
         None
     )
+    label: Annotated[
+        str, Field(description="what reports call the model; default: how it was trained, and the architecture")
+    ] = ""
     epochs: Count = 10
     batch: Count = 128
     unlabelled_batch: Annotated[

@@ -10,6 +10,7 @@ from advorch.artifacts import FORMAT, ArtifactType, Input, Outcome, Output, Stor
 from advorch.components import AnyStageComponent, Evaluation
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
+from advorch.kit.attack.refusal import refuses
 from advorch.kit.codecs import write_json
 from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
 from advorch.kit.evaluation.report import headline, render
@@ -18,6 +19,7 @@ from advorch.kit.evaluation.subject import Subject, name_models, name_sets
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.kit.perturbation.opening import open_perturbations
 from advorch.protocols import StageContext
+from advorch.seeds import derive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +50,13 @@ class EvaluationJob:
         self.chunk: int = settings.chunk
 
     def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
-        """The rows of one slice, on the CPU."""
+        """The rows of one slice, on the CPU; what a random model draws belongs to the slice, whoever maps it."""
+        import torch
+
         batch = self._subject.walked.take(slice(start, stop)).to(self._subject.device)
-        rows = self._evaluation.map(self._subject, batch, self._settings)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(self._subject.seed, "slice", start))
+            rows = self._evaluation.map(self._subject, batch, self._settings)
         return {name: values.detach().cpu() for name, values in rows.items()}
 
     def so_far(self, rows: "Mapping[str, Tensor]") -> Mapping[str, tuple[int, int]]:
@@ -81,6 +87,7 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
         raise StageFailed(f"{component.id} has no data to walk over", error_class=ErrorClass.USER)
     data = datasets[_MAIN]
     _check_shapes(data, models, sets)
+    _check_refusals(component, models)
     return Subject(
         data=data,
         data_digest=content_digest(context.inputs[_MAIN][0]),
@@ -125,6 +132,20 @@ def _check_shapes(data: "Data", models: list[OpenModel], sets: list[AdversarialS
                 f"{name} is for samples of shape {other}, and the data has {shape}",
                 error_class=ErrorClass.USER,
                 hint="evaluate on the data that the model was trained for",
+            )
+
+
+def _check_refusals(component: Evaluation[Any], models: list[OpenModel]) -> None:
+    """A refusal is neither right nor wrong: only who knows of it may count."""
+    for model in models:
+        if refuses(model.module) != component.refusals:
+            does, hint = (
+                ("may refuse", "evaluate/detection") if refuses(model.module) else ("never refuses", "defend/detector")
+            )
+            raise StageFailed(
+                f"{component.id} cannot judge '{model.label}', which {does} to answer",
+                error_class=ErrorClass.USER,
+                hint=f"see `{hint}`",
             )
 
 

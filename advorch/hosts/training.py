@@ -1,5 +1,6 @@
 """The host of objectives: opens the ports, trains by the kit, hands over the model."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from advorch.artifacts import ArtifactType, Outcome, Output, Signature, StoredIn
 from advorch.components import AnyStageComponent, Objective
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.victim import Finish
-from advorch.kit.codecs import ModelRecord, read_model, read_record, write_model
+from advorch.kit.codecs import ModelRecord, read_model, read_record, write_history, write_model
 from advorch.kit.data import Data
 from advorch.kit.inputs import build_model, describe_model, open_data, open_model, rebuild
 from advorch.kit.training.attacks import NamedAttacks
@@ -48,7 +49,8 @@ def run(context: StageContext, component: AnyStageComponent, settings: Any) -> O
     selection = Selection(keep=settings.keep, patience=settings.patience)
     fit(trainer, selection, context, prepare_validation(context, settings, attacks, data.signature))
     model = trainer.judged()
-    return hand_over(context, model, record, selection.settle(model))
+    metrics = selection.settle(model)
+    return hand_over(context, model, record, metrics, selection.history)
 
 
 def _call(objective: Any, settings: Any, step: Any) -> Any:
@@ -76,7 +78,7 @@ def prepare_model(
     if settings.model is None:
         hint = "add `model: {uses: NAME}` under `with:`, or connect a model to `in: {model: STAGE.model}`"
         raise _user_error(f"{component.id} has no model to train", hint)
-    label = f"{trained_by(component, settings)} {settings.model.uses}"
+    label = settings.label or f"{trained_by(component, settings)} {settings.model.uses}"
     module = build_model(context, settings.model, signature, seed=context.seeds.stream("init"))
     return module, describe_model(context, settings.model, signature, label=label)
 
@@ -96,7 +98,7 @@ def warm_start(
         params=found.params,
         signature=signature,
         access=found.access,
-        label=f"{trained_by(component, settings)} {name}",
+        label=settings.label or f"{trained_by(component, settings)} {name}",
     )
     if settings.model and describe_model(context, settings.model, signature, label=record.label) != record:
         hint = "leave out `model:` under `with:`: the connected model brings its architecture"
@@ -172,12 +174,20 @@ def prepare_validation(
     return Validator(cast(data, settings.precision), settings.batch, seed=seed, attack=attack)
 
 
-def hand_over(context: StageContext, module: nn.Module, record: ModelRecord, metrics: dict[str, float]) -> Outcome:
-    """The model artifact, always in fp32; rank 0 writes it."""
+def hand_over(
+    context: StageContext,
+    module: nn.Module,
+    record: ModelRecord,
+    metrics: dict[str, float],
+    history: Sequence[Mapping[str, float]] = (),
+) -> Outcome:
+    """The model artifact, always in fp32, with what was measured on the way; rank 0 writes it."""
     if context.rank:
         return Outcome(outputs={}, metrics=metrics)
     folder = context.scratch / "model"
     write_model(folder, module.float(), record)
+    if history:
+        write_history(folder, history)
     meta = {"label": record.label, "component": record.component, "access": record.access.value}
     output = Output(type=ArtifactType.MODEL, folder=folder, meta=meta)
     return Outcome(outputs={"model": output}, metrics=metrics)

@@ -1,7 +1,7 @@
 """Models and samples as folders: tensors in safetensors, the rest in JSON, nothing unpickled."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from advorch.threat import Access, parse_box, plain_box
 
 _WEIGHTS = "weights.safetensors"
 _MODEL = "model.json"
+_HISTORY = "history.json"
 _SAMPLES = "samples.safetensors"
 _DATA = "data.json"
 
@@ -81,6 +82,17 @@ def read_model(folder: Path, build: Callable[[ModelRecord], nn.Module]) -> nn.Mo
     return module
 
 
+def write_history(folder: Path, epochs: Sequence[Mapping[str, float]]) -> None:
+    """What was measured after each epoch of a model's training, beside the model."""
+    write_json(folder / _HISTORY, {"format": f"history/{FORMAT}", "epochs": [dict(metrics) for metrics in epochs]})
+
+
+def read_history(folder: Path) -> tuple[Mapping[str, float], ...]:
+    """An epoch each, from the first; of a model without a record there is none."""
+    path = folder / _HISTORY
+    return tuple(_read_plain(path, "history")["epochs"]) if path.is_file() else ()
+
+
 def write_data(folder: Path, data: Data) -> None:
     """Samples with labels and ids."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,4 +139,7 @@ def _read_plain(path: Path, name: str) -> Mapping[str, Any]:
     return plain
 
 
-__all__ = ["ModelRecord", "read_data", "read_model", "read_record", "untie", "write_data", "write_json", "write_model"]
+__all__ = [
+    "ModelRecord", "read_data", "read_history", "read_model", "read_record", "untie", "write_data", "write_history",
+    "write_json", "write_model",
+]  # fmt: skip

@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from advorch.artifacts import ArtifactType, DataInput, Input, Signature, StoredInput
 from advorch.canonical import Json
-from advorch.components import AnyComponent, Model
+from advorch.components import AnyComponent, Model, Wrapper
 from advorch.errors import ErrorClass, StageFailed
-from advorch.kit.codecs import ModelRecord, read_data, read_model, read_record
+from advorch.kit.codecs import ModelRecord, read_data, read_history, read_model, read_record
 from advorch.kit.data import Data
 from advorch.params import DatasetRef, ModelRef, Params, location_fields
 from advorch.threat import Access
@@ -38,6 +38,7 @@ class OpenModel:
     access: Access
     label: str
     digest: str
+    history: tuple[Mapping[str, float], ...] = ()
 
 
 def open_data(context: Lookup, source: Input) -> Data:
@@ -85,22 +86,34 @@ def open_model(context: Lookup, source: Input) -> OpenModel:
         access=record.access,
         label=record.label,
         digest=source.artifact.digest,
+        history=read_history(source.folder),
     )
 
 
 def rebuild(context: Lookup, record: ModelRecord) -> nn.Module:
     """A recorded architecture, whose weights are still to come; the global random state is left alone."""
-    name = record.component.removeprefix(f"{ModelRef.family}/")
-    ref = ModelRef.parse({"uses": name, "with": dict(record.params)})
-    return build_model(context, ref, record.signature, seed=0)
+    return build_model(context, ModelRef.parse(named(record)), record.signature, seed=0)
 
 
 def build_model(context: Lookup, ref: ModelRef, signature: Signature, *, seed: int) -> nn.Module:
     """The architecture that a reference names, initialised from the seed, the same on every rank."""
     component, params = find_model(context, ref)
+    if isinstance(component, Wrapper):
+        inner = build_model(context, params.inner, signature, seed=seed)
+        return build_around(component, params, signature, inner, seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module: nn.Module = component.load()(params, signature)
+    return module
+
+
+def build_around(
+    component: Wrapper[Any], params: Params, signature: Signature, inner: nn.Module, *, seed: int
+) -> nn.Module:
+    """What surrounds a module that is there already, initialised from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module: nn.Module = component.load()(params, signature, inner)
     return module
 
 
@@ -108,15 +121,24 @@ def describe_model(context: Lookup, ref: ModelRef, signature: Signature, *, labe
     """What to write beside the weights. Locations are left out: the weights that came from them are in the artifact."""
     component, params = find_model(context, ref)
     places = location_fields(type(params))
-    kept: Mapping[str, Json] = {name: value for name, value in params.plain().items() if name not in places}
-    access = component.grants(params)
+    kept: dict[str, Json] = {name: value for name, value in params.plain().items() if name not in places}
+    if isinstance(component, Wrapper):
+        inner = describe_model(context, params.inner, signature, label=label)
+        kept["inner"], access = named(inner), inner.access
+    else:
+        access = component.grants(params)
     return ModelRecord(component=ref.id, params=kept, signature=signature, access=access, label=label)
 
 
-def find_model(context: Lookup, ref: ModelRef) -> tuple[Model[Params], Params]:
+def named(record: ModelRecord) -> dict[str, Json]:
+    """A recorded architecture as the parameters of another name it."""
+    return {"uses": record.component.removeprefix(f"{ModelRef.family}/"), "with": dict(record.params)}
+
+
+def find_model(context: Lookup, ref: ModelRef) -> tuple[Model[Any] | Wrapper[Any], Any]:
     """The component behind a reference and its checked parameters."""
     component = context.lookup(ref.id)
-    if not isinstance(component, Model):
+    if not isinstance(component, Model | Wrapper):
         raise StageFailed(f"'{ref.id}' is no model", error_class=ErrorClass.USER)
     return component, component.nested_schema().parse(ref.with_)
 

@@ -52,7 +52,7 @@ class ThreatCheck:
 
 def _own_models(checked: Checked | None) -> frozenset[Granted]:
     """The models named in a cell's parameters, with what they grant."""
-    found = [(item.checked.component, item.checked.model) for item in checked.nested] if checked else []
+    found = [(item.component, item.model) for _, item in checked.everything()] if checked else []
     return frozenset((model.id, model.grants(params)) for model, params in found if isinstance(model, Model))
 
 

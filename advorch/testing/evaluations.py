@@ -23,13 +23,14 @@ from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.testing.check import Check, ContractBroken, demand
 from advorch.testing.common import small_params, unfit
-from advorch.testing.fakes import LinearModel, learnable_data, small_conv, small_mlp, stripes
+from advorch.testing.fakes import Hesitant, LinearModel, learnable_data, small_conv, small_mlp, stripes
 
 Rows = dict[str, Tensor]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 COUNT = 24
 CLASSES = 3
+_EPOCHS = ({"loss": 1.5, "clean_accuracy": 0.5}, {"loss": 0.5, "clean_accuracy": 0.75})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _subject(component: Evaluation[Any], shape: tuple[int, ...]) -> Subject:
     data = _clusters(shape, seed=0)
     ports = {name: port.type for name, port in component.ports.items()}
     others = [name for name, kind in ports.items() if kind is ArtifactType.DATASET and name != "data"]
-    models = tuple(_models(shape))
+    models = tuple(_models(shape, refusing=component.refusals))
     return Subject(
         data=data,
         data_digest="d" * 64,
@@ -176,12 +177,13 @@ def _clusters(shape: tuple[int, ...], seed: int) -> Data:
     return learnable_data(COUNT, shape, CLASSES, seed=seed)
 
 
-def _models(shape: tuple[int, ...]) -> Iterator[SubjectModel]:
+def _models(shape: tuple[int, ...], *, refusing: bool) -> Iterator[SubjectModel]:
     features = math.prod(shape)
     second = small_conv(shape[0], shape[1], CLASSES) if len(shape) == 3 else small_mlp(features, CLASSES)
     modules: dict[str, nn.Module] = {"linear": LinearModel(features, CLASSES), "second": second}
     for label, module in modules.items():
-        yield SubjectModel(label=label, digest=label[0] * 64, module=module.eval())
+        told = Hesitant(module) if refusing else module
+        yield SubjectModel(label=label, digest=label[0] * 64, module=told.eval(), history=_EPOCHS)
 
 
 def _adversarial(model: SubjectModel, data: Data) -> SubjectSet:

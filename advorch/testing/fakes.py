@@ -92,6 +92,21 @@ class LinearModel(nn.Module):
         return torch.where(gaps > 0, gaps / slopes, torch.inf).amin(1)
 
 
+class Hesitant(nn.Module):
+    """A model that refuses to answer where its largest logit is below `least`."""
+
+    refuses = True
+
+    def __init__(self, inner: nn.Module, least: float = 0.1) -> None:
+        super().__init__()
+        self.inner = inner
+        self.least = least
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.inner(x)
+        return torch.cat([logits, torch.full_like(logits[:, :1], self.least)], 1)
+
+
 def _dual_norm(slopes: Tensor, norm: Norm) -> Tensor:
     order = {Norm.LINF: 1.0, Norm.L2: 2.0, Norm.L1: torch.inf}[norm]
     length: Tensor = torch.linalg.vector_norm(slopes, ord=order, dim=-1)

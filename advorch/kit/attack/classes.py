@@ -11,7 +11,7 @@ from advorch.kit.attack.victim import Victim
 
 def runners_up(victim: Victim, x: Tensor, y: Tensor, count: int) -> Tensor:
     """The `count` likeliest classes (all, where there are fewer), the label counted and left out: one row a sample."""
-    return likeliest(victim.logits(x), y, count)
+    return likeliest(victim.of_classes(victim.logits(x)), y, count)
 
 
 def likeliest(logits: Tensor, y: Tensor, count: int) -> Tensor:

@@ -47,8 +47,8 @@ class Ledger:
         forwards, backwards = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
         for tally in self._tallies:
             rows = _places(tally.rows, count)
-            forwards[rows] += _share(tally.forwards, len(rows))
-            backwards[rows] += _share(tally.backwards, len(rows))
+            for column, passes in ((forwards, tally.forwards), (backwards, tally.backwards)):
+                column.index_add_(0, rows, torch.full_like(rows, _share(passes, len(rows))))
         return Usage(queries=forwards, forwards=forwards, backwards=backwards)
 
     def first_step(self, count: int) -> Tensor:

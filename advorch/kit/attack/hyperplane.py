@@ -68,15 +68,31 @@ def _l1_step(gain: Tensor, room: Tensor, gap: Tensor) -> Tensor:
 
 
 def _level(weight: Tensor, end: Tensor, gap: Tensor) -> Tensor:
-    """The smallest level with `sum(weight * min(level, end)) >= gap`, else the largest end; exact, by sorting."""
+    """The smallest level with `sum(weight * min(level, end)) >= gap`, else the largest end; exact."""
+    level = (_climbed if weight.device.type == "cpu" else _sorted)(weight, end, gap)
+    return torch.minimum(level.nan_to_num(nan=0.0, posinf=_ENDLESS), end.amax(1)).clamp(min=0)
+
+
+def _climbed(weight: Tensor, end: Tensor, gap: Tensor) -> Tensor:
+    """Newton's steps on a concave sum: from below, a few of them, until no further end is passed."""
+    level = gap / weight.sum(1)
+    while True:
+        free = torch.where(end > level[:, None], weight, 0)
+        higher = torch.fmax(level, (gap - ((weight - free) * end).sum(1)) / free.sum(1))
+        if bool((higher == level).logical_or_(higher.isnan()).all()):
+            return higher
+        level = higher
+
+
+def _sorted(weight: Tensor, end: Tensor, gap: Tensor) -> Tensor:
+    """The same by sorting, where looking whether anybody climbs would mean waiting."""
     ends, order = end.sort(dim=1)
     weights = weight.gather(1, order)
     full = (weights * ends).cumsum(1) - weights * ends
     rising = weights.flip(1).cumsum(1).flip(1)
     reached = full + rising * ends >= gap[:, None]
     piece = torch.where(reached.any(1), reached.int().argmax(1), reached.shape[1] - 1)[:, None]
-    level = (gap[:, None] - full.gather(1, piece)) / rising.gather(1, piece)
-    return torch.minimum(level.nan_to_num(nan=0.0, posinf=_ENDLESS), ends.gather(1, piece)).clamp(min=0).squeeze(1)
+    return ((gap[:, None] - full.gather(1, piece)) / rising.gather(1, piece)).squeeze(1)
 
 
 _STEPS: Final[dict[Norm, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {

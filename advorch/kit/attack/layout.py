@@ -6,6 +6,8 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
+from advorch.kit.attack.narrow import few_channels
+
 
 @contextmanager
 def channels_last(module: nn.Module) -> Iterator[bool]:
@@ -28,6 +30,7 @@ def in_best_layout(module: nn.Module, look: Callable[[], Tensor], stack: ExitSta
 
     A model that flattens what it computed with `view` insists on the usual order.
     """
+    stack.enter_context(few_channels(module))
     with ExitStack() as attempt:
         if attempt.enter_context(channels_last(module)):
             try:

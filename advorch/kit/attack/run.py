@@ -68,7 +68,7 @@ def run_attack(  # noqa: PLR0913 - an attack's own arguments, and how it is carr
     with untouched(victim.module, seed=rng.fork("module").seed), ExitStack() as layout:
         logits = in_best_layout(victim.module, lambda: victim.first_look(x), layout)
         clean = logits.argmax(1)
-        target = fixed_targets(rng.ids, y, logits.shape[1]) if victim.targeted else y
+        target = fixed_targets(rng.ids, y, victim.of_classes(logits).shape[1]) if victim.targeted else y
         attempts = Attempts(perturb=perturb, victim=victim, x=x, goal=target, params=params, rng=rng, campaign=campaign)
         score = attempts.run(clean.eq(y).nonzero().squeeze(1), clean)
     distance, usage = ball.distance(score.z), victim.usage(len(x))

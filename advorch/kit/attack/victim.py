@@ -15,6 +15,7 @@ from advorch.kit.attack.first_look import Around, FirstLook
 from advorch.kit.attack.light import Light, works_in_bfloat16
 from advorch.kit.attack.logits import check_logits, differentiate, single
 from advorch.kit.attack.objectives import Objective, cross_entropy
+from advorch.kit.attack.refusal import as_right, fooled_despite, refuses
 from advorch.kit.attack.rows import of_some
 from advorch.kit.attack.slopes import ClassSlopes, Height, Slope, View
 from advorch.kit.attack.threat_set import ThreatSet
@@ -64,6 +65,7 @@ class Victim:
         batch: int | None = None,
     ) -> None:
         self.module = module
+        self.refuses = refuses(module)
         self.surrogates = tuple(surrogates)
         self.perturbation = perturbation
         self.candidates = candidates
@@ -107,7 +109,7 @@ class Victim:
     def replaced_by(self, module: nn.Module) -> "Victim":
         """An open model in this one's place, under the same threat model; what it is asked does not count."""
         other = copy.copy(self)
-        other.module, other.access = module, Access.GRADIENTS
+        other.module, other.access, other.refuses = module, Access.GRADIENTS, refuses(module)
         other._ledger = Ledger()
         other._tally = other._ledger.tally()
         return other
@@ -154,8 +156,8 @@ class Victim:
         return self.judge(self._look(z), y)
 
     def judge(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The same from logits that are already there."""
-        return logits.argmax(1).eq(y) if self.targeted else logits.argmax(1).ne(y)
+        """The same from logits that are already there; who is refused an answer is not fooled."""
+        return logits.argmax(1).eq(y) if self.targeted else fooled_despite(logits, y, refusing=self.refuses)
 
     def first_look(self, x: Tensor) -> Tensor:
         """The logits of the clean samples, at no cost to the attack; an open model's slope there is kept for it."""
@@ -169,7 +171,11 @@ class Victim:
         """How many there are, which is no secret: asking does not count."""
         few = x[:2]  # one alone is too little for a model that normalises its batch by itself
         with torch.no_grad():
-            return check_logits(self.module(few), len(few)).shape[1]
+            return self.of_classes(check_logits(self.module(few), len(few))).shape[1]
+
+    def of_classes(self, logits: Tensor) -> Tensor:
+        """Without that of refusing, where the module has one."""
+        return logits[:, :-1] if self.refuses else logits
 
     def gradient(self, z: Tensor, y: Tensor, objective: Objective = cross_entropy) -> Tensor:
         """The way up for each sample, towards the goal."""
@@ -179,7 +185,7 @@ class Victim:
         """The objective of each sample, larger nearer to the goal."""
         self._require(Access.SCORES, "scores")
         logits = self._look(z)
-        return Height(self._climb(objective(single(logits), y)), logits)
+        return Height(self._climb(objective(self._towards(logits, y), y)), logits)
 
     def value_and_gradient(
         self, z: Tensor, y: Tensor, objective: Objective = cross_entropy, *, view: View | None = None
@@ -191,7 +197,7 @@ class Victim:
         self._require(Access.GRADIENTS, "gradients")
         with torch.enable_grad():
             point, logits, rows = self._traced(z, view)
-            value = self._climb(objective(single(logits), y))
+            value = self._climb(objective(self._towards(logits, y), y))
             gradient = differentiate(value, point)[rows]
         self._tally.backwards += len(z)
         return Slope(value.detach(), gradient, logits.detach())
@@ -205,7 +211,8 @@ class Victim:
         self._require(Access.GRADIENTS, "gradients")
         with torch.enable_grad():
             point, logits, rows = self._traced(z)
-            lead = single(logits).gather(1, classes) - single(logits).gather(1, y[:, None])
+            known = self._towards(logits, y)
+            lead = known.gather(1, classes) - known.gather(1, y[:, None])
             columns = [differentiate(column, point, again=True)[rows] for column in lead.unbind(1)]
         self._tally.backwards += len(z) * len(columns)
         return ClassSlopes(lead.detach(), torch.stack(columns, 1), logits.detach())
@@ -236,6 +243,10 @@ class Victim:
     def _require(self, needed: Access, asked: str) -> None:
         if not self.access.allows(needed):
             raise access_denied(asked, self.access.value)
+
+    def _towards(self, logits: Tensor, y: Tensor) -> Tensor:
+        """What an objective sees: whoever has to leave `y` gains nothing by being refused."""
+        return as_right(single(logits), y) if self.refuses and not self.targeted else single(logits)
 
     def _climb(self, value: Tensor) -> Tensor:
         return -value if self.targeted else value

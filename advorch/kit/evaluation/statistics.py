@@ -98,6 +98,18 @@ def worst_case(correct: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(correct)).all(dim=0)
 
 
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, Interval | None]:
+    """The mean of draws of one thing, with Student's interval; of a single one there is none."""
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return mean, None
+    from scipy.stats import t  # type: ignore[import-untyped]
+
+    error = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
+    half = float(t.ppf((1 + confidence) / 2, len(values) - 1)) * error
+    return mean, Interval(mean - half, mean + half)
+
+
 def paired_difference(first: Tensor, second: Tensor, confidence: float = 0.95) -> tuple[float, Interval]:
     """Accuracy of `first` minus that of `second` on the same samples, with Bonett and Price's adjusted Wald interval.
 

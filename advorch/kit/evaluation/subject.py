@@ -43,15 +43,25 @@ class Named(Protocol):
     def access(self) -> Access:
         """What an attacker may ask of it."""
 
+    @property
+    def history(self) -> tuple[Mapping[str, float], ...]:
+        """What was measured after each epoch of its training."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectModel:
-    """One model under a label that no other has."""
+    """One model under a label that no other has; models of one `name` are one recipe with other seeds or settings."""
 
     label: str
     digest: str
     module: nn.Module
     access: Access = Access.GRADIENTS
+    history: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The label without what makes it unlike others."""
+        return self.label.removesuffix(f" {_mark(self.digest)}")
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
@@ -129,11 +139,11 @@ class Subject:
 
 def name_models(models: Sequence[Named]) -> tuple[SubjectModel, ...]:
     """Labels made unique by the content: of two alike, both carry the start of their digest."""
-    digests = [model.digest[:8] for model in models]
+    digests = [_mark(model.digest) for model in models]
     labels = _unlike([model.label for model in models], digests)
     named = zip(labels, models, strict=True)
     return tuple(
-        SubjectModel(label=label, digest=model.digest, module=model.module, access=model.access)
+        SubjectModel(label=label, digest=model.digest, module=model.module, access=model.access, history=model.history)
         for label, model in named
     )
 
@@ -178,6 +188,10 @@ def _difference(samples: AdversarialSet, alike: Sequence[AdversarialSet]) -> str
 
 def _spelled(value: Json) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _mark(digest: str) -> str:
+    return digest[:8]
 
 
 def _unlike(labels: Sequence[str], marks: Sequence[str]) -> list[str]:

@@ -12,10 +12,14 @@ from advorch.seeds import derive
 from advorch.settings import TrainingSettings
 
 
+def numbers_for(seed: int, *place: int | str) -> torch.Generator:
+    """Random numbers of a seed and a place in training alone, whoever asks."""
+    return torch.Generator().manual_seed(derive(seed, *place))
+
+
 def order(seed: int, epoch: int, count: int) -> Tensor:
     """A permutation of all samples: of the seed and the epoch alone, whoever asks."""
-    generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
-    return torch.randperm(count, generator=generator)
+    return torch.randperm(count, generator=numbers_for(seed, "order", epoch))
 
 
 def steps_in_epoch(count: int, batch: int) -> int:

@@ -24,6 +24,7 @@ class Selection:
     best_score: float = -math.inf
     best_metrics: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def spent(self) -> bool:
@@ -33,6 +34,7 @@ class Selection:
     def note(self, epoch: int, metrics: Mapping[str, float], model: nn.Module) -> None:
         """Take in the end of an epoch."""
         self.epoch, self.metrics = epoch, dict(metrics)
+        self.history.append(self.metrics)
         score = self._score(metrics)
         if score > self.best_score:
             self.best_epoch, self.best_score, self.best_metrics = epoch, score, dict(metrics)
@@ -60,6 +62,7 @@ class Selection:
             "best_epoch": self.best_epoch,
             "best_score": self.best_score if self.best_epoch else None,
             "best_metrics": self.best_metrics,
+            "history": self.history,
         }
 
     def restore(self, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
@@ -68,3 +71,4 @@ class Selection:
         self.best_epoch, self.best_metrics = facts["best_epoch"], dict(facts["best_metrics"])
         self.best_score = -math.inf if facts["best_score"] is None else facts["best_score"]
         self.best_weights = dict(weights)
+        self.history = [dict(metrics) for metrics in facts["history"]]

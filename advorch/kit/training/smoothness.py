@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.traceless import untouched
+from advorch.kit.attack.traceless import Mode, untouched
 from advorch.kit.attack.virtual import virtual_direction
 from advorch.kit.training.divergence import kl
 
@@ -34,7 +34,7 @@ def virtual_perturbation(
     bf16.
     """
     check_xi(search.xi, x)
-    mode = "train" if model.training else "eval"
+    mode: Mode = "train" if model.training else "eval"
 
     def logits(z: Tensor) -> Tensor:
         with untouched(model, mode, seed=draws.seed):

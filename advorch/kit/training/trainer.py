@@ -15,7 +15,7 @@ from advorch.kit.training.optim import make_optimizer, rate, set_rate
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.precision import Precision, cast, weights_dtype
 from advorch.kit.training.ranks import Ranks
-from advorch.kit.training.sampling import Endless, Share, Shuffled, share_of, steps_in_epoch, take
+from advorch.kit.training.sampling import Endless, Share, share_of, steps_in_epoch, take, usual_sampler
 from advorch.kit.training.step import Attacks, Step, no_attacks
 from advorch.kit.training.strength import strength
 from advorch.kit.training.turn import OpenTurn, Plain
@@ -76,9 +76,9 @@ class Trainer:
         self._data = self._settle(recipe.data)
         self._unlabelled = self._endless(recipe.unlabelled) if recipe.unlabelled else None
         self._augment = augmentation(self.settings.augment, recipe.data.signature)
-        self._steps = steps_in_epoch(len(recipe.data), self.settings.batch)
+        self._steps = self.settings.steps or steps_in_epoch(len(recipe.data), self.settings.batch)
         self.parts = recipe.parts(self._site())
-        self._sampler = self.parts.sampler or Shuffled(len(self._data), self.settings.batch, self.seeds.stream("order"))
+        self._sampler = self.parts.sampler or usual_sampler(self.settings, len(self._data), self.seeds.stream("order"))
         self._descent = self.parts.descent or Plain()
         self.optimizer = make_optimizer(self.settings, self.model.parameters())
         self._turn = OpenTurn(self.model, self._wrap(recipe.objective), self.optimizer)
@@ -98,7 +98,7 @@ class Trainer:
     @property
     def samples(self) -> int:
         """How many samples an epoch sees, over all ranks."""
-        return len(self._data)
+        return len(self._data) if self.settings.steps is None else self._steps * self.settings.batch
 
     def judged(self) -> nn.Module:
         """The model as it is judged and handed over: a copy with averaged, baked and finished weights, or itself."""
@@ -112,7 +112,7 @@ class Trainer:
         return model
 
     def epoch(self, number: int) -> dict[str, float]:
-        """One pass over the data, counted from one; the means of what was logged."""
+        """One pass over the data, or `steps` updates, counted from one; the means of what was logged."""
         ranks, meter = self.place.ranks, Meter(self.place.device)
         torch.manual_seed(derive(self.seeds.stream("epoch"), number, ranks.rank))
         self.model.train()
@@ -130,7 +130,7 @@ class Trainer:
         return any(verdicts)
 
     def _update(self, step: Step, meter: Meter) -> None:
-        set_rate(self.optimizer, rate(self.settings, step.progress))
+        set_rate(self.optimizer, rate(self.settings, step.progress, epochs=step.epoch - 1, steps=step.index))
         self._turn.clear()
         loss = self._descent.update(step, self._turn)
         if self.parts.average:
@@ -166,7 +166,8 @@ class Trainer:
         return self._unlabelled.at(index, self.place.ranks, self.place.device) if self._unlabelled else None
 
     def _endless(self, data: Data) -> Endless:
-        return Endless(self._settle(data), self.settings.batch, self.seeds.stream("unlabelled"))
+        batch = self.settings.unlabelled_batch or self.settings.batch
+        return Endless(self._settle(data), batch, self.seeds.stream("unlabelled"))
 
     def _settle(self, data: Data) -> Data:
         return resident(cast(data, self.settings.precision), self.place.device)

@@ -112,7 +112,7 @@ def _aim(place: int) -> Aim:
     def aim(walk: Walk) -> Objective:
         if "target" not in walk.memory:
             clean = walk.victim.value(walk.ball.x, walk.y).logits
-            walk.memory["target"] = rivals(clean, walk.y)[:, place]
+            walk.memory["target"] = rivals(walk.victim.of_classes(clean), walk.y)[:, place]
         return partial(targeted_dlr, target=walk.memory["target"])
 
     return aim

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from advorch.api import Access, AnyComponent, Attack, AttackFn, Count, Goal, Norm, Params, Positive, Share, ThreatModel
-from advorch_builtins.attacks import catalog_apgd, catalog_momentum
+from advorch_builtins.attacks import catalog_apgd, catalog_momentum, catalog_near
 from advorch_builtins.sources import source_files
 
 _BALLS = frozenset({Norm.LINF, Norm.L2, Norm.L1})
@@ -166,6 +166,7 @@ COMPONENTS: tuple[AnyComponent, ...] = (
     BIM,
     *catalog_momentum.COMPONENTS,
     *catalog_apgd.COMPONENTS,
+    *catalog_near.COMPONENTS,
     PROXIMAL,
     EOT_PGD,
     DIFFERENCE,

@@ -31,7 +31,7 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: DeepFoolParams, rng: D
 
     def move(walk: Walk, seen: Height) -> Tensor:
         if walk.number == 0:
-            walk.memory["classes"] = likeliest(seen.logits, walk.y, params.classes)
+            walk.memory["classes"] = likeliest(walk.victim.of_classes(seen.logits), walk.y, params.classes)
         step = _onto_nearest(walk, ClassLook.at(walk))
         return walk.ball.project(torch.where(per_sample(walk.fooled, step), walk.z, walk.z + longer * step))
 

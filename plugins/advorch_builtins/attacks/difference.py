@@ -30,5 +30,5 @@ def _aim(walk: Walk) -> Objective:
     """The difference to the class that is the likeliest of the clean sample beside `y`."""
     if "other" not in walk.memory:
         clean = walk.victim.value(walk.ball.x, walk.y).logits
-        walk.memory["other"] = rivals(clean, walk.y)[:, 0]
+        walk.memory["other"] = rivals(walk.victim.of_classes(clean), walk.y)[:, 0]
     return partial(difference, target=walk.memory["other"])

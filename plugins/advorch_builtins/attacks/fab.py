@@ -36,21 +36,7 @@ def approach(  # noqa: PLR0913 - what is known already, and the classes, differ 
     victim: Victim, x: Tensor, y: Tensor, params: FabSettings, rng: Draws, *, best: Nearest, memory: Memory
 ) -> Nearest:
     """One search from the sample, and one from a random point nearby for each further restart."""
-
-    fixed = victim.budget is not Budget.MINIMAL
-    halves = fixed and params.precision == "bf16" and x.dtype == torch.float32
-
-    def move(walk: Walk, seen: Height) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=halves):
-            return _move(walk, params)
-
-    recipe = Shrink(
-        steps=params.steps,
-        look=_look_beyond if halves else height_of(margin),
-        move=move,
-        done=_near_enough if fixed else nobody,
-    )
-    memory = {**memory, "epsilon": victim.judged_ball(x).epsilon}
+    recipe, memory = _recipe(victim, x, params), {**memory, "epsilon": victim.judged_ball(x).epsilon}
     for restart in range(params.restarts):
         rows = unfinished(victim, x, best)
         if not len(rows):
@@ -61,6 +47,43 @@ def approach(  # noqa: PLR0913 - what is known already, and the classes, differ 
         found = shrink(part, clean, y[rows], recipe, objective=margin, start=start, memory=own)
         best = best.put(rows, known.joined(found))
     return best
+
+
+def side_by_side(
+    victim: Victim, x: Tensor, y: Tensor, params: FabSettings, *, best: Nearest, classes: Tensor
+) -> Nearest:
+    """What `approach` finds for one column of classes after the other, by searches that go on together."""
+    rows, count = unfinished(victim, x, best), classes.shape[1]
+    if not len(rows):
+        return best
+    memory = {
+        "classes": classes[rows].T.reshape(-1, 1),
+        "epsilon": victim.judged_ball(x).epsilon[rows].repeat(count),
+    }
+    tiled = rows.repeat(count)
+    part, clean, labels = victim.roaming().take(tiled), x[tiled], y[tiled]
+    found = shrink(part, clean, labels, _recipe(victim, x, params), objective=margin, memory=memory)
+    for column in torch.arange(len(tiled), device=rows.device).split(len(rows)):
+        going = torch.isin(rows, unfinished(victim, x, best)).nonzero().squeeze(1)
+        still = rows[going]
+        best = best.put(still, best.take(still).joined(found.take(column[going])))
+    return best
+
+
+def _recipe(victim: Victim, x: Tensor, params: FabSettings) -> Shrink[Height]:
+    fixed = victim.budget is not Budget.MINIMAL
+    halves = fixed and params.precision == "bf16" and x.dtype == torch.float32
+
+    def move(walk: Walk, seen: Height) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=halves):
+            return _move(walk, params)
+
+    return Shrink(
+        steps=params.steps,
+        look=_look_beyond if halves else height_of(margin),
+        move=move,
+        done=_near_enough if fixed else nobody,
+    )
 
 
 def _move(walk: Walk, params: FabSettings) -> Tensor:

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from advorch.api import Norm
 from advorch.kit.attack.draws import Draws
-from advorch.kit.attack.filters import over_l2
 from advorch.kit.attack.rows import per_sample
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.victim import Victim
+from advorch.kit.attack.virtual import virtual_direction
+from advorch.kit.training.divergence import kl
 from advorch_builtins.attacks.catalog_fixed import VatParams
 
 _CERTAIN = 8.0  # lead in logits from which on the difference of two softmaxes is mostly rounding
@@ -26,11 +27,12 @@ def perturb(victim: Victim, x: Tensor, y: Tensor, params: VatParams, rng: Draws)
     """The steeper of the two ends of the virtual adversarial direction."""
     ball = victim.ball(x)
     divergence = partial(_divergence, clean=victim.value(x, y).logits)
-    direction = over_l2(ball.masked(rng.fork("start").normal(x.shape[1:], like=x)))
-    for _ in range(params.steps):
-        steepest = victim.value_and_gradient(x + params.xi * direction, y, divergence).gradient
-        found = over_l2(ball.masked(steepest))
-        direction = torch.where(per_sample(found.flatten(1).any(1), x), found, direction)
+
+    def slope(direction: Tensor) -> Tensor:
+        return ball.masked(victim.value_and_gradient(x + params.xi * direction, y, divergence).gradient)
+
+    start = ball.masked(rng.fork("start").normal(x.shape[1:], like=x))
+    direction = virtual_direction(start, slope, params.steps)
     end, other = _end(ball, direction), _end(ball, -direction)
     further = victim.value(end, y, divergence).value >= victim.value(other, y, divergence).value
     return torch.where(per_sample(further, x), end, other)
@@ -45,5 +47,4 @@ def _divergence(logits: Tensor, y: Tensor, *, clean: Tensor) -> Tensor:
     """KL(p(x) || p(z)), whose gradient is p(z) - p(x) at the logits; of softened logits where p(x) is all but one."""
     top = clean.topk(2, dim=1).values
     heat = ((top[:, :1] - top[:, 1:]) / _CERTAIN).clamp(min=1)
-    before = (clean / heat).log_softmax(1)
-    return (before.exp() * (before - (logits / heat).log_softmax(1))).sum(1)
+    return kl(clean / heat, logits / heat)

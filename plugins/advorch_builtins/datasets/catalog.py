@@ -22,11 +22,19 @@ from advorch_builtins.datasets.listing import cifar10_files, cifar100_files, idx
 Size = Annotated[int, Field(ge=1, description="images are resized to so many pixels a side")]
 
 
-class DigitsParams(Params):
-    """Nothing to choose: the images come with scikit-learn."""
+class BalancedParams(Params):
+    """In which order samples stand."""
+
+    balanced: Annotated[
+        bool, Field(description="let the classes take turns, so that a slice has as many of each: `train[:100]`")
+    ] = False
 
 
-class PlaneParams(Params):
+class DigitsParams(BalancedParams):
+    """The images come with scikit-learn."""
+
+
+class PlaneParams(BalancedParams):
     """Points of two classes in the plane, or on a plane laid at random into more dimensions."""
 
     n: Annotated[Count, Field(description="training points")] = 1000
@@ -34,6 +42,12 @@ class PlaneParams(Params):
     noise: Annotated[NonNegative, Field(description="standard deviation added to each coordinate")] = 0.1
     dimensions: Annotated[int, Field(ge=2, description="of the space that the plane is laid into")] = 2
     seed: int = 0
+
+
+class MoonsParams(PlaneParams):
+    """Two half circles, one about the end of the other."""
+
+    centred: Annotated[bool, Field(description="put the middle of both at the origin")] = False
 
 
 class CirclesParams(PlaneParams):
@@ -59,7 +73,7 @@ class FolderParams(Params):
     root: Annotated[Location, Field(description="folder with the files, as its authors distribute them")]
 
 
-class ImagesParams(FolderParams):
+class ImagesParams(FolderParams, BalancedParams):
     """Images that come with their benchmark."""
 
     canvas: Annotated[int, Field(ge=0, description="black pixels around every image, for what may turn or move")] = 0
@@ -92,7 +106,7 @@ def _digits() -> DatasetFn[DigitsParams]:
     return load
 
 
-def _moons() -> DatasetFn[PlaneParams]:
+def _moons() -> DatasetFn[MoonsParams]:
     from advorch_builtins.datasets.moons import load
 
     return load
@@ -155,7 +169,7 @@ DIGITS = Dataset(
 MOONS = Dataset(
     name="moons",
     summary="two interleaving half circles, optionally embedded in many dimensions",
-    params=PlaneParams,
+    params=MoonsParams,
     load=_moons,
     box=None,
 )

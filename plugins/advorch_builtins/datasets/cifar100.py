@@ -5,7 +5,7 @@ from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.cifar import load_rows
 from advorch_builtins.datasets.listing import CIFAR100_FILES, cifar100_root
-from advorch_builtins.datasets.reading import check_split, only
+from advorch_builtins.datasets.reading import arranged, check_split
 
 _CLASSES = (
     "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
@@ -25,7 +25,7 @@ _WHERE = "unpack the binary version of CIFAR-100 (train.bin, test.bin) into `roo
 def load(params: ImagesParams, split: str) -> Data:
     """One split; a row has its coarse label first and its fine label, which is ours, second."""
     root = cifar100_root(expand(params.root))
-    return only(
+    return arranged(
         load_rows([root / name for name in CIFAR100_FILES[check_split(split)]], 2, _CLASSES, _WHERE, params.canvas),
-        params.only,
+        params,
     )

@@ -4,7 +4,7 @@ import torch
 
 from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import DigitsParams
-from advorch_builtins.datasets.reading import check_split
+from advorch_builtins.datasets.reading import check_split, in_turns
 
 _BRIGHTEST = 16.0
 _TEST_EVERY = 5
@@ -21,4 +21,4 @@ def load(params: DigitsParams, split: str) -> Data:
     x = torch.from_numpy(bunch.images).float().div(_BRIGHTEST).unsqueeze(1)
     y = torch.from_numpy(bunch.target).long()
     classes = tuple(str(digit) for digit in range(10))
-    return Data(x=x[ids], y=y[ids], ids=ids, classes=classes, box=(0.0, 1.0))
+    return in_turns(Data(x=x[ids], y=y[ids], ids=ids, classes=classes, box=(0.0, 1.0)), params.balanced)

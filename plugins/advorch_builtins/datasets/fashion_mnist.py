@@ -3,7 +3,7 @@
 from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.idx import load_images
-from advorch_builtins.datasets.reading import only
+from advorch_builtins.datasets.reading import arranged
 
 _CLASSES = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -13,4 +13,4 @@ _WHERE = "put the four IDX files of Zalando's Fashion-MNIST (train-images-idx3-u
 
 def load(params: ImagesParams, split: str) -> Data:
     """One split."""
-    return only(load_images(params.root, split, _CLASSES, _WHERE, params.canvas), params.only)
+    return arranged(load_images(params.root, split, _CLASSES, _WHERE, params.canvas), params)

@@ -3,13 +3,11 @@
 from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import ImagesParams
 from advorch_builtins.datasets.idx import load_images
-from advorch_builtins.datasets.reading import only
+from advorch_builtins.datasets.reading import arranged
 
 _WHERE = "put the four IDX files of the MNIST database (train-images-idx3-ubyte, ..., plain or .gz) into `root`"
 
 
 def load(params: ImagesParams, split: str) -> Data:
     """One split."""
-    return only(
-        load_images(params.root, split, [str(digit) for digit in range(10)], _WHERE, params.canvas), params.only
-    )
+    return arranged(load_images(params.root, split, [str(digit) for digit in range(10)], _WHERE, params.canvas), params)

@@ -9,7 +9,7 @@ import torch
 from advorch.api import Seeds
 from advorch.kit.data import Data
 from advorch_builtins.datasets.catalog import PlaneParams
-from advorch_builtins.datasets.reading import check_split
+from advorch_builtins.datasets.reading import check_split, in_turns
 
 Floats = npt.NDArray[np.float64]
 Make = Callable[[int, int], tuple[Floats, npt.NDArray[np.int64]]]
@@ -22,7 +22,8 @@ def planar(name: str, params: PlaneParams, split: str, make: Make) -> Data:
     if params.dimensions > 2:
         points = points @ plane(params.dimensions, seeds.stream(f"{name}/plane"))
     y = torch.from_numpy(labels).long()
-    return Data(x=torch.from_numpy(points).float(), y=y, ids=torch.arange(count), classes=("first", "second"))
+    data = Data(x=torch.from_numpy(points).float(), y=y, ids=torch.arange(count), classes=("first", "second"))
+    return in_turns(data, params.balanced)
 
 
 def plane(dimensions: int, seed: int) -> Floats:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from advorch.api import ErrorClass, StageFailed
 from advorch.kit.data import Data
+from advorch_builtins.datasets.catalog import ImagesParams
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -61,6 +62,21 @@ def only(data: Data, names: Sequence[str]) -> Data:
     renamed[[data.classes.index(name) for name in names]] = torch.arange(len(names))
     kept = data.take(renamed[data.y] >= 0)
     return replace(kept, y=renamed[kept.y], classes=tuple(names))
+
+
+def arranged(data: Data, params: ImagesParams) -> Data:
+    """The classes that are asked for, in the order that is asked for."""
+    return in_turns(only(data, params.only), params.balanced)
+
+
+def in_turns(data: Data, wanted: bool) -> Data:
+    """The classes take turns, in their order, each as long as it lasts; ids stay with their samples."""
+    if not wanted:
+        return data
+    turn = torch.zeros_like(data.y)
+    for label in range(len(data.classes)):
+        turn[data.y == label] = torch.arange(int((data.y == label).sum()))
+    return data.take((turn * len(data.classes) + data.y).argsort(stable=True))
 
 
 def check_split(split: str, known: Sequence[str] = ("train", "test")) -> str:

@@ -16,12 +16,12 @@ from advorch.api import (
     Share,
     hookimpl,
 )
+from advorch.kit.training.loss_names import LossName
 
 
-class AdversarialParams(Params):
-    """Adversarial training with any attack."""
+class MixParams(Params):
+    """A loss on clean and on adversarial samples."""
 
-    attack: Annotated[AttackRef, Field(description="run on every batch, with its own epsilon and norm")]
     alpha: Annotated[
         Share,
         Field(description="weight of the clean loss: 0 trains on adversarial examples alone, 0.5 is Goodfellow's mix"),
@@ -29,6 +29,13 @@ class AdversarialParams(Params):
     mode: Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")] = (
         "eval"
     )
+    loss: LossName = "cross-entropy"
+
+
+class AdversarialParams(MixParams):
+    """Adversarial training with any attack."""
+
+    attack: Annotated[AttackRef, Field(description="run on every batch, with its own epsilon and norm")]
 
 
 def _adversarial() -> ObjectiveFn[AdversarialParams]:
@@ -75,5 +82,16 @@ DISTILLATION = Objective(
 @hookimpl
 def advorch_components() -> Components:
     """Every defence that comes with advorch."""
-    every: tuple[AnyComponent, ...] = (ADVERSARIAL, DISTILLATION)
+    from advorch_builtins.defenses import (
+        catalog_fast,
+        catalog_losses,
+        catalog_parts,
+        catalog_presets,
+        catalog_surrounding,
+    )
+
+    every: tuple[AnyComponent, ...] = (
+        ADVERSARIAL, DISTILLATION, *catalog_losses.COMPONENTS, *catalog_fast.COMPONENTS,
+        *catalog_parts.COMPONENTS, *catalog_presets.COMPONENTS, *catalog_surrounding.COMPONENTS,
+    )  # fmt: skip
     return every

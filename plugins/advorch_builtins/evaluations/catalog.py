@@ -45,12 +45,16 @@ def advorch_components() -> Components:
     from advorch_builtins.evaluations import (
         catalog_ascents,
         catalog_attack_table,
+        catalog_certificate,
+        catalog_detection,
         catalog_explaining,
         catalog_fitted,
         catalog_hidden,
         catalog_measured,
         catalog_regions,
         catalog_sanity,
+        catalog_smoothness,
+        catalog_training,
         catalog_transfer,
     )
 
@@ -64,6 +68,10 @@ def advorch_components() -> Components:
         catalog_hidden,
         catalog_fitted,
         catalog_sanity,
+        catalog_certificate,
+        catalog_detection,
+        catalog_training,
+        catalog_smoothness,
     )
     own: tuple[AnyComponent, ...] = (
         Evaluation(

@@ -91,6 +91,18 @@ def curve_figure(found: Sequence[Standing], norm: str) -> bytes:
     return curves(shown, Axis(label=f"epsilon ({norm})"), Axis(label="accuracy", share=True))
 
 
+def compared_figure(found: Sequence[Standing], norm: str) -> bytes:
+    """The same the other way round: a panel an attack, a line a model."""
+    return curves(compared(found, norm), Axis(label=f"epsilon ({norm})"), Axis(label="accuracy", share=True))
+
+
+def compared(found: Sequence[Standing], norm: str) -> dict[str, Panel]:
+    """By attack, the curves of the models that it was made for."""
+    panels = {standing.model.label: _panel(standing, norm) for standing in found}
+    attacks = dict.fromkeys(attack for panel in panels.values() for attack in panel)
+    return {attack: {label: panel[attack] for label, panel in panels.items() if attack in panel} for attack in attacks}
+
+
 def _panel(standing: Standing, norm: str) -> Panel:
     return {
         _short(curve): accuracy_curve(curve.epsilons, curve.accuracies)

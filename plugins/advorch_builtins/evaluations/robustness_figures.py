@@ -8,7 +8,7 @@ from advorch.kit.data import Data
 from advorch.kit.evaluation import figures as draw
 from advorch.kit.evaluation import matrix_figures
 from advorch.kit.evaluation.statistics import Proportion, confusion, proportion
-from advorch_builtins.evaluations.robustness_curves import curve_figure, norms_of
+from advorch_builtins.evaluations.robustness_curves import compared_figure, curve_figure, norms_of
 from advorch_builtins.evaluations.verdicts import Standing, worst_of
 
 _MANY_CLASSES = 50
@@ -21,6 +21,8 @@ def figures(found: Sequence[Standing], data: Data, examples: int) -> dict[str, C
         result["Accuracy by attack"] = partial(_by_attack, found)
     for norm in norms_of(found):
         result[f"Accuracy against epsilon in {norm}"] = partial(curve_figure, found, norm)
+        if len(found) > 1:
+            result[f"Models against epsilon in {norm}"] = partial(compared_figure, found, norm)
     for standing in found:
         label = standing.model.label
         if len(data.classes) <= _MANY_CLASSES:

@@ -25,7 +25,12 @@ Dropped = Annotated[float, Field(ge=0, lt=1, description="share of values set to
 
 
 class LinearParams(Params):
-    """Softmax regression has nothing to choose."""
+    """Softmax regression."""
+
+    initial: Annotated[
+        Literal["torch", "zero"],
+        Field(description="weights as torch draws them, or zero: the loss is convex and ends at one place from both"),
+    ] = "torch"
 
 
 class MlpParams(Params):
@@ -34,6 +39,15 @@ class MlpParams(Params):
     hidden: Annotated[tuple[Count, ...], Field(description="units of each hidden layer")] = (128, 128)
     activation: Literal["relu", "leaky-relu", "elu", "celu", "softplus", "tanh", "sigmoid"] = "relu"
     dropout: Dropped = 0.0
+    input_dropout: Dropped = 0.0
+    batch_norm: Annotated[
+        Literal["none", "hidden", "all"],
+        Field(description="before the activation of every hidden layer, and with `all` on the logits too"),
+    ] = "none"
+    initial: Annotated[
+        Literal["torch", "normal"],
+        Field(description="weights as torch draws them, or normal of variance 1 / inputs and biases of zero"),
+    ] = "torch"
 
 
 class MaxoutParams(Params):
@@ -67,6 +81,11 @@ class ResnetParams(Params):
     """A residual network for small images."""
 
     width: Annotated[Count, Field(description="channels of the first stage")] = 64
+    activation: Literal["relu", "celu"] = "relu"
+    batch_norm: Annotated[
+        Literal["none", "hidden"],
+        Field(description="after every convolution, or nowhere: convolutions then have biases"),
+    ] = "hidden"
 
 
 class ImportedParams(Params):
@@ -136,6 +155,12 @@ def _madry_cnn() -> ModelFn[FixedParams]:
     return build
 
 
+def _fast_cnn() -> ModelFn[FixedParams]:
+    from advorch_builtins.models.fast_cnn import build
+
+    return build
+
+
 def _resnet18() -> ModelFn[ResnetParams]:
     from advorch_builtins.models.resnet import build
 
@@ -198,6 +223,12 @@ MADRY_CNN = Model(
     params=FixedParams,
     load=_madry_cnn,
 )
+FAST_CNN = Model(
+    name="fast-cnn",
+    summary="two 4x4 convolutions (16, 32) and 100 units, the MNIST net of fast adversarial training, images from 4x4",
+    params=FixedParams,
+    load=_fast_cnn,
+)
 RESNET18 = Model(
     name="resnet18",
     summary="residual network with 18 layers for small images (first convolution 3x3, no pooling after it)",
@@ -217,10 +248,10 @@ IMPORTED = Model(
 @hookimpl
 def advorch_components() -> Components:
     """Every architecture that comes with advorch."""
-    from advorch_builtins.models import catalog_masked
+    from advorch_builtins.models import catalog_around, catalog_masked
 
     every: tuple[AnyComponent, ...] = (
-        LINEAR, MLP, FC500, MAXOUT, LENET, NIN, SMALL_CNN, MADRY_CNN, RESNET18, IMPORTED,
-        *catalog_masked.COMPONENTS,
+        LINEAR, MLP, FC500, MAXOUT, LENET, NIN, SMALL_CNN, MADRY_CNN, FAST_CNN, RESNET18, IMPORTED,
+        *catalog_masked.COMPONENTS, *catalog_around.COMPONENTS,
     )  # fmt: skip
     return every

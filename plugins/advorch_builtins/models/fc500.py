@@ -3,10 +3,10 @@
 from torch import nn
 
 from advorch.api import Signature
-from advorch_builtins.models.catalog import FixedParams
+from advorch_builtins.models.catalog import FixedParams, MlpParams
 from advorch_builtins.models.mlp import fully_connected
 
 
 def build(params: FixedParams, signature: Signature) -> nn.Module:
     """500 and 150 units; the 10 of its name is the number of classes."""
-    return fully_connected(signature, (500, 150), "relu", 0.0)
+    return fully_connected(signature, MlpParams(hidden=(500, 150)))

@@ -31,5 +31,5 @@ class Rounded(nn.Module):
 
 def build(params: MaskedMlpParams, signature: Signature) -> nn.Module:
     """The network behind its stairs."""
-    net = fully_connected(signature, params.hidden, params.activation, params.dropout)
+    net = fully_connected(signature, params)
     return nn.Sequential(Rounded(signature, params.levels), net)

@@ -1,6 +1,6 @@
 """Fully connected networks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
@@ -21,15 +21,34 @@ _ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
 
 def build(params: MlpParams, signature: Signature) -> nn.Module:
     """Hidden layers with one activation, then logits."""
-    return fully_connected(signature, params.hidden, params.activation, params.dropout)
+    return fully_connected(signature, params)
 
 
-def fully_connected(signature: Signature, hidden: Sequence[int], activation: str, dropout: float) -> nn.Module:
-    """The layers in a row; dropout follows every activation."""
+def fully_connected(signature: Signature, params: MlpParams) -> nn.Module:
+    """The layers in a row: normalised, activated, some dropped."""
     width = flat_size(signature)
-    layers: list[nn.Module] = [centred(signature), nn.Flatten()]
-    for units in hidden:
-        layers += [nn.Linear(width, units), _ACTIVATIONS[activation]()]
-        layers += [nn.Dropout(dropout)] if dropout else []
+    layers: list[nn.Module] = [centred(signature), nn.Flatten(), *_dropout(params.input_dropout)]
+    for units in params.hidden:
+        layers += [nn.Linear(width, units), *_norm(units, params.batch_norm != "none")]
+        layers += [_ACTIVATIONS[params.activation](), *_dropout(params.dropout)]
         width = units
-    return nn.Sequential(*layers, nn.Linear(width, class_count(signature)))
+    classes = class_count(signature)
+    model = nn.Sequential(*layers, nn.Linear(width, classes), *_norm(classes, params.batch_norm == "all"))
+    if params.initial == "normal":
+        model.apply(_drawn)
+    return model
+
+
+def _drawn(layer: nn.Module) -> None:
+    """Weights of variance one over the layer's inputs, biases zero."""
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+        nn.init.zeros_(layer.bias)
+
+
+def _dropout(share: float) -> list[nn.Module]:
+    return [nn.Dropout(share)] if share else []
+
+
+def _norm(units: int, wanted: bool) -> list[nn.Module]:
+    return [nn.BatchNorm1d(units)] if wanted else []

@@ -263,10 +263,10 @@ RECOMPUTED_STATISTICS = Part(
 @hookimpl
 def advorch_components() -> Components:
     """Every part that comes with advorch."""
-    from advorch_builtins.parts import catalog_linear
+    from advorch_builtins.parts import catalog_linear, catalog_smoothness
 
     return (
         SAM, AWP, DESCENT_DIRECTION, EMA, SWA, GRADIENT_PENALTY, ORTHOGONAL, SPECTRAL_NORM, SPECTRAL_PENALTY,
         CLASS_FOCUSED, OVERFITTING_GUARD, RECOMPUTED_STATISTICS,
-        *catalog_linear.COMPONENTS,
+        *catalog_linear.COMPONENTS, *catalog_smoothness.COMPONENTS,
     )  # fmt: skip

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from advorch.errors import ErrorClass, StageFailed
+from advorch.api import ErrorClass, StageFailed
 from advorch.kit.training.parts import Parts, Site
+from advorch.kit.training.sampling import numbers_for
 from advorch.kit.training.step import Step
-from advorch.seeds import derive
 from advorch_builtins.parts.catalog import ClassFocusedParams
 
 
@@ -27,7 +27,8 @@ class Bandit:
 
     def __init__(self, site: Site, params: ClassFocusedParams) -> None:
         self._params = params
-        self._batch, self._count = site.settings.batch, len(site.data)
+        self._batch = site.settings.batch
+        self._count = site.settings.steps * self._batch if site.settings.steps else len(site.data)
         self._ranks, self._seed = site.ranks, site.seeds.stream("class-focused")
         labels = site.data.y.cpu()
         self._classes = len(site.data.classes)
@@ -46,7 +47,7 @@ class Bandit:
 
     def batch(self, epoch: int, position: int, /) -> Tensor:
         """Classes by their probabilities, and evenly one of each class's samples."""
-        rng = torch.Generator().manual_seed(derive(self._seed, epoch, position))
+        rng = numbers_for(self._seed, epoch, position)
         size = min(self._batch, self._count - position * self._batch)
         drawn = torch.multinomial(self.probabilities, size, replacement=True, generator=rng)
         places = torch.rand(size, generator=rng, dtype=torch.float64)

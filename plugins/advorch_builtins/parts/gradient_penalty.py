@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from advorch.errors import ErrorClass, StageFailed
+from advorch.api import ErrorClass, StageFailed
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from advorch.errors import ErrorClass, StageFailed
+from advorch.api import ErrorClass, StageFailed
 
 
 def matrix_layers(model: nn.Module, wanted_by: str) -> list[nn.Linear | _ConvNd]:

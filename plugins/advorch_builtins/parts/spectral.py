@@ -13,7 +13,6 @@ from torch.nn.utils import parametrizations, parametrize
 
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.step import Step
-from advorch.seeds import derive
 from advorch_builtins.parts.catalog import SpectralNormParams, SpectralPenaltyParams
 from advorch_builtins.parts.layers import matrix, matrix_layers
 
@@ -21,7 +20,7 @@ from advorch_builtins.parts.layers import matrix, matrix_layers
 def spectral_norm(site: Site, params: SpectralNormParams) -> Parts:
     """Weights are divided while they are trained, and what is handed over holds the quotients."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(site.seeds.stream("spectral-norm")))
+        torch.manual_seed(site.seeds.stream("spectral-norm"))
         for layer in matrix_layers(site.model, "spectral-norm"):
             parametrizations.spectral_norm(layer, n_power_iterations=params.power_iterations)
             parametrize.register_parametrization(layer, "weight", _Scaled(params.cap))
@@ -68,7 +67,7 @@ class SpectralPenalty:
     def __init__(self, site: Site, params: SpectralPenaltyParams) -> None:
         self._params = params
         layers = matrix_layers(site.model, "spectral-penalty")
-        rng = torch.Generator().manual_seed(derive(site.seeds.stream("spectral-penalty")))
+        rng = torch.Generator().manual_seed(site.seeds.stream("spectral-penalty"))
         self._rows = [_start(layer, rng, site.device) for layer in layers]
 
     def __call__(self, step: Step, /) -> Tensor:

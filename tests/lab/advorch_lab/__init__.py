@@ -42,6 +42,7 @@ class DeadlyParams(Params):
 
     diary: Annotated[str, Field(description="a file that gets a line for every chunk computed")] = ""
     once: Annotated[str, Field(description="dies while this file is missing, and then made")] = ""
+    after: int = 3  # lines of the diary
 
 
 def _load_walk() -> StageFn[WalkParams]:

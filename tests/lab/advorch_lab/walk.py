@@ -35,14 +35,18 @@ def join(context: StageContext, params: NoParams) -> Outcome:
 
 
 def deadly(victim: Victim, x: Tensor, y: Tensor, params: DeadlyParams, rng: Draws) -> Tensor:
-    """Uniform noise; kills the process once, when it is half-way through the data."""
+    """Uniform noise; kills the process once, after so many calls of all processes."""
     if params.diary:
         with Path(params.diary).open("a") as file:
             file.write(f"{len(x)}\n")
-    if params.once and not Path(params.once).exists() and len(Path(params.diary).read_text().splitlines()) > 3:
+    if params.once and not Path(params.once).exists() and _lines(params.diary) > params.after:
         Path(params.once).touch()
         os._exit(1)
     return victim.ball(x).random(rng)
+
+
+def _lines(diary: str) -> int:
+    return len(Path(diary).read_text().splitlines())
 
 
 def nothing(context: StageContext, params: NoParams) -> Outcome:

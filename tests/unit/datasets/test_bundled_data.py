@@ -1,5 +1,7 @@
 """Datasets that need no files."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -33,10 +35,26 @@ def test_unknown_split_is_one_line() -> None:
 
 
 def test_moons_without_noise_lie_on_half_circles() -> None:
-    data = moons.load(catalog.PlaneParams(n=50, noise=0.0), "train")
+    data = moons.load(catalog.MoonsParams(n=50, noise=0.0), "train")
     centre = torch.tensor([[0.0, 0.0], [1.0, 0.5]])[data.y]
     assert torch.allclose((data.x - centre).norm(dim=1), torch.ones(50), atol=1e-6)
     assert data.box is None
+
+
+def test_the_middle_of_centred_moons_is_the_origin() -> None:
+    where_they_are, centred = (
+        moons.load(catalog.MoonsParams(noise=0.0, centred=way), "train").x for way in (False, True)
+    )
+    assert torch.allclose(where_they_are - centred, torch.tensor([0.5, 0.25]), atol=1e-6)
+    assert torch.allclose(centred.amax(0), -centred.amin(0), atol=1e-2)
+
+
+@pytest.mark.parametrize("uses", [moons, circles])
+def test_every_slice_of_balanced_points_has_as_many_of_each_class(uses: Any) -> None:
+    kind = catalog.MoonsParams if uses is moons else catalog.CirclesParams
+    mixed, in_turns = (uses.load(kind(n=160, balanced=way), "train") for way in (False, True))
+    assert [int(part.sum()) for part in in_turns.y.split(16)] == [8] * 10
+    assert torch.equal(in_turns.x[in_turns.ids.argsort()], mixed.x)
 
 
 def test_circles_have_the_factor_between_their_radii() -> None:
@@ -45,7 +63,7 @@ def test_circles_have_the_factor_between_their_radii() -> None:
 
 
 def test_splits_differ_and_repeat() -> None:
-    params = catalog.PlaneParams(n=20, n_test=20)
+    params = catalog.MoonsParams(n=20, n_test=20)
     train, again, test = (moons.load(params, split) for split in ("train", "train", "test"))
     assert torch.equal(train.x, again.x)
     assert not torch.equal(train.x, test.x)
@@ -59,7 +77,7 @@ def test_embedding_keeps_every_distance() -> None:
 
 
 def test_both_splits_lie_in_one_plane() -> None:
-    params = catalog.PlaneParams(n=30, n_test=30, dimensions=50)
+    params = catalog.MoonsParams(n=30, n_test=30, dimensions=50)
     both = torch.cat([moons.load(params, split).x for split in ("train", "test")])
     assert torch.linalg.matrix_rank(both, atol=1e-4) == 2
 

@@ -5,7 +5,7 @@ import torch
 
 from advorch.errors import StageFailed
 from advorch.kit.data import Data
-from advorch_builtins.datasets.reading import only
+from advorch_builtins.datasets.reading import in_turns, only
 
 
 @pytest.fixture
@@ -31,3 +31,11 @@ def test_what_is_no_class_or_stands_twice_is_one_line(five: Data) -> None:
         only(five, ["1", "7"])
     with pytest.raises(StageFailed, match="twice"):
         only(five, ["1", "1"])
+
+
+def test_classes_take_turns_as_long_as_they_last(five: Data) -> None:
+    turned = in_turns(five, True)
+    assert turned.y.tolist() == [0, 1, 3, 4, 1]
+    assert turned.ids.tolist() == [14, 11, 10, 12, 13]
+    assert turned.x[:, 0].tolist() == turned.y.tolist()
+    assert in_turns(five, False) is five

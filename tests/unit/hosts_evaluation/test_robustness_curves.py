@@ -14,6 +14,8 @@ from advorch.kit.evaluation.subject import Subject, SubjectModel, name_sets
 from advorch.testing.evaluations import rows_of
 from advorch_builtins.evaluations.catalog import RobustnessParams
 from advorch_builtins.evaluations.robustness import Robustness
+from advorch_builtins.evaluations.robustness_curves import compared
+from advorch_builtins.evaluations.verdicts import standings
 
 CLASSES = ("low", "high")
 PARAMS = RobustnessParams()
@@ -90,6 +92,20 @@ def test_the_worst_case_against_epsilon_is_sample_by_sample(middle: SubjectModel
     findings = curves_of(middle, early, late)
     worst = rows(findings.tables["Accuracy against epsilon"], attack="worst case linf")
     assert [row["accuracy"] for row in worst] == [1.0, 30 / 40, 20 / 40, 20 / 40]
+
+
+def test_models_are_also_compared_attack_by_attack(middle: SubjectModel) -> None:
+    other = replace(middle, label="other", digest="other")
+    subject = replace(crowd(middle, 0), models=(middle, other))
+    sets = [curved({0.06: 10}), curved({0.06: 20}, model="other"), curved({0.08: 30}, name="fgsm")]
+    subject = replace(subject, adversarials=name_sets(sets))
+    panels = compared(standings(subject, rows_of(Robustness(), subject, PARAMS, 3)), "linf")
+    assert {attack: list(panel) for attack, panel in panels.items()} == {
+        "pgd": ["erm middle", "other"], "fgsm": ["erm middle"], "worst case": ["erm middle"],
+    }  # fmt: skip
+    assert [panels["pgd"][label].y[-1] for label in ("erm middle", "other")] == [30 / 40, 20 / 40]
+    assert "Models against epsilon in linf" in evaluate(subject).figures
+    assert "Models against epsilon in linf" not in curves_of(middle, sets[0]).figures
 
 
 def test_a_curve_is_believed_as_far_as_its_adversarials_prove(middle: SubjectModel) -> None:

@@ -6,6 +6,7 @@ import torch
 from scipy.optimize import linprog, minimize
 from torch import Tensor
 
+from advorch.kit.attack import hyperplane
 from advorch.kit.attack.hyperplane import dual_length, nearest_lead, onto_hyperplane
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.threat import Norm
@@ -96,3 +97,25 @@ def test_the_nearest_boundary_is_by_distance_not_by_lead() -> None:
     chosen, slope = nearest_lead(Norm.L2, lead, gradient)
     assert chosen.tolist() == [-2.0, -1.0, -1.0]
     assert slope.tolist() == [[0.0, 4.0], [1.0, 0.0], [0.0, 1.0]]
+
+
+def test_climbing_finds_the_level_that_sorting_finds() -> None:
+    rng = torch.Generator().manual_seed(4)
+    weight, end = (torch.rand(64, 40, generator=rng, dtype=torch.float64) for _ in range(2))
+    weight[:, ::5], end[:, ::7], end[:, 3] = 0, 0, 1e30
+    weight[:, 3] = 0
+    weight[0], gap = 0, (weight * end.clamp(max=1)).sum(1) * torch.linspace(0, 1.4, 64, dtype=torch.float64)
+    climbed, ordered = (find(weight, end, gap).clamp(max=1) for find in (hyperplane._climbed, hyperplane._sorted))
+    sure = ~ordered.isnan()
+    assert sure.sum() >= 60
+    assert torch.allclose(climbed[sure], ordered[sure], rtol=1e-12)
+
+
+@pytest.mark.parametrize("norm", [Norm.LINF, Norm.L2])
+def test_both_ways_to_the_level_end_at_the_same_step(norm: Norm, monkeypatch: pytest.MonkeyPatch) -> None:
+    ball, z, slope, gap = problem(0)
+    gap[3] = 0
+    slope[4] = 0
+    climbed = onto_hyperplane(in_norm(ball, norm), z, slope, gap)
+    monkeypatch.setattr(hyperplane, "_climbed", hyperplane._sorted)
+    assert torch.allclose(climbed, onto_hyperplane(in_norm(ball, norm), z, slope, gap), atol=1e-14)

@@ -282,3 +282,35 @@ def test_validation_counts_what_is_right_and_stays_right(desk: Any) -> None:
     assert measured == {"clean_accuracy": 0.5, "robust_accuracy": 0.25}
     assert model.training
     assert Validator(data, batch=3, seed=1).measure(model, trainer(desk).place.ranks) == {"clean_accuracy": 0.5}
+
+
+def test_an_epoch_of_steps_has_full_batches_of_both_kinds(desk: Any) -> None:
+    """Few labelled samples beside many others: more updates in an epoch than a pass has, and batches of two sizes."""
+    sizes, rates = [], []
+
+    def objective(step: Step) -> Tensor:
+        assert step.unlabelled is not None
+        sizes.append((len(step.x), len(step.unlabelled)))
+        rates.append(learner.optimizer.param_groups[0]["lr"])
+        return plain(step)
+
+    settings = TrainingSettings.parse(
+        {
+            "batch": 8,
+            "unlabelled_batch": 5,
+            "steps": 6,
+            "epochs": 2,
+            "lr": 1.0,
+            "schedule": "exponential",
+            "factor": 0.5,
+        }
+    )
+    recipe = Recipe(
+        model=net(), objective=objective, data=points(10), settings=settings, seeds=Seeds(1), unlabelled=points(12)
+    )
+    learner = Trainer(recipe)
+    learner.epoch(1)
+    learner.epoch(2)
+    assert sizes == [(8, 5)] * 12
+    assert rates == [1.0] * 6 + [0.5] * 6
+    assert learner.samples == 48

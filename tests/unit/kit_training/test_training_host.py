@@ -220,3 +220,20 @@ def test_a_pretrained_model_says_how_it_does(digits: Any, declared: Any) -> None
     worst = min(float(right[data.y == label].mean()) for label in range(10))
     wanted = {"clean_accuracy": float(right.mean()), "worst_class_accuracy": worst}
     assert outcome.metrics == pytest.approx(wanted)
+
+
+def test_a_model_carries_the_record_of_its_training(digits: Any, declared: Any, tmp_path: Path) -> None:
+    digits.stop_after = 1
+    with pytest.raises(Stopped):
+        train(digits, epochs=3)
+    digits.stop_after, digits.scratch = None, tmp_path / "later"
+    opened = open_model(digits, declared.stored(train(digits, epochs=3), "model")[0])
+    reported = [{**metrics} for _, metrics in digits.reports]
+    assert [set(metrics) - {"images_per_second"} for metrics in reported] == [set(epoch) for epoch in opened.history]
+    assert [metrics["loss"] for metrics in reported] == [epoch["loss"] for epoch in opened.history]
+
+
+def test_a_label_of_ones_own(digits: Any, declared: Any) -> None:
+    opened = open_model(digits, declared.stored(train(digits, epochs=1, label="without batch norm"), "model")[0])
+    assert opened.label == "without batch norm"
+    assert train(digits, epochs=1).outputs["model"].meta["label"] == "erm mlp"

@@ -137,3 +137,50 @@ def test_maxout_takes_the_largest_piece() -> None:
     unit = Maxout(width=1, units=1, pieces=2)
     unit.linear.weight.data = torch.tensor([[1.0], [-1.0]])
     assert unit(torch.tensor([[-3.0], [2.0]])).tolist() == [[3.0], [2.0]]
+
+
+def test_batch_norm_stands_before_every_activation_and_on_the_logits_where_all_is_asked_for() -> None:
+    found = {
+        wanted: [type(part).__name__ for part in build("mlp", MNIST, hidden=(20, 10), batch_norm=wanted).children()][2:]
+        for wanted in ("none", "hidden", "all")
+    }
+    assert found["none"] == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
+    assert found["hidden"] == ["Linear", "BatchNorm1d", "ReLU"] * 2 + ["Linear"]
+    assert found["all"] == [*found["hidden"], "BatchNorm1d"]
+
+
+def test_dropout_on_the_input_scales_what_is_left() -> None:
+    torch.manual_seed(0)
+    drop = next(
+        part for part in build("mlp", MNIST, input_dropout=0.4).train().modules() if isinstance(part, nn.Dropout)
+    )
+    seen = drop(torch.ones(10_000))
+    assert seen.unique().tolist() == pytest.approx([0, 1 / 0.6])
+    assert float((seen == 0).float().mean()) == pytest.approx(0.4, abs=0.02)
+
+
+def test_normal_weights_have_a_variance_of_one_over_the_inputs() -> None:
+    torch.manual_seed(0)
+    layers = [
+        part for part in build("mlp", MNIST, hidden=(400,), initial="normal").modules() if isinstance(part, nn.Linear)
+    ]
+    assert [float(layer.weight.detach().var()) * layer.in_features for layer in layers] == pytest.approx(
+        [1, 1], abs=0.05
+    )
+    assert all(not layer.bias.any() for layer in layers)
+
+
+def test_a_resnet_without_batch_norm_is_smooth_and_has_biases() -> None:
+    module = build("resnet18", CIFAR, width=4, activation="celu", batch_norm="none")
+    kinds = [type(part) for part in module.modules()]
+    assert nn.BatchNorm2d not in kinds
+    assert nn.ReLU not in kinds
+    assert kinds.count(nn.CELU) == 1 + 2 * 8
+    assert all(part.bias is not None for part in module.modules() if isinstance(part, nn.Conv2d))
+    rough = build("resnet18", CIFAR, width=4)
+    assert [type(part) for part in rough.modules()].count(nn.ReLU) == 1 + 2 * 8
+
+
+def test_softmax_regression_may_begin_at_zero() -> None:
+    assert not build("linear", MNIST, initial="zero")(torch.rand(2, 1, 28, 28)).any()
+    assert build("linear", MNIST)(torch.rand(2, 1, 28, 28)).all()

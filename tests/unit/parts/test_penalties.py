@@ -34,7 +34,9 @@ def test_the_penalty_of_a_linear_model_is_its_closed_form(workshop: Any, p: int,
     length = torch.linalg.vector_norm(model.weight[0] - model.weight[1], p)
     expected = 0.7 * ((1 - sure) * length).pow(q).mean()
     params = GradientPenaltyParams.parse({"lambda": 0.7, "p": p, "q": q})
-    assert float(GradientPenalty(params)(workshop.step(model, data))) == pytest.approx(float(expected), rel=1e-12)
+    assert float(GradientPenalty(params)(workshop.step(model, data)).detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("p", [1, 2])
@@ -60,8 +62,8 @@ def _trained(model: nn.Module) -> list[nn.Parameter]:
 def test_a_sample_s_penalty_does_not_depend_on_its_batch(workshop: Any) -> None:
     model, data = workshop.smooth(), workshop.cloud()
     part = GradientPenalty(GradientPenaltyParams.parse({"lambda": 1.0}))
-    whole = float(part(workshop.step(model, data)))
-    halves = [float(part(workshop.step(model, data.take(half)))) for half in (slice(0, 12), slice(12, 24))]
+    whole = float(part(workshop.step(model, data)).detach())
+    halves = [float(part(workshop.step(model, data.take(half))).detach()) for half in (slice(0, 12), slice(12, 24))]
     assert sum(halves) / 2 == pytest.approx(whole, rel=1e-12)
 
 
@@ -73,7 +75,9 @@ def test_the_penalty_at_adversarial_samples_needs_some(workshop: Any) -> None:
     step.attacked = (step.x + 0.5).clamp(0, 1)
     elsewhere = workshop.step(step.model)
     elsewhere.x = step.attacked
-    assert float(part(step)) == pytest.approx(float(GradientPenalty(GradientPenaltyParams())(elsewhere)), rel=1e-12)
+    assert float(part(step).detach()) == pytest.approx(
+        float(GradientPenalty(GradientPenaltyParams())(elsewhere).detach()), rel=1e-12
+    )
 
 
 def test_the_extra_passes_leave_running_statistics_alone(workshop: Any) -> None:
@@ -90,11 +94,11 @@ def test_orthogonal_rows_cost_nothing_and_twice_as_long_ones_their_closed_form(w
         model.weight.copy_(torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64)).Q[:3])
     part = Orthogonal(OrthogonalParams.parse({"lambda": 1.0, "form": form}))
     data = workshop.cloud(classes=3, shape=(5,))
-    assert float(part(workshop.step(model, data))) == pytest.approx(0, abs=1e-6)
+    assert float(part(workshop.step(model, data)).detach()) == pytest.approx(0, abs=1e-6)
     with torch.no_grad():
         model.weight.mul_(2)  # the Gram matrix is 4 I, its excess 3 I
     expected = {"squared": 27, "absolute": 9, "off-diagonal": 0, "spectral": 3}[form]
-    assert float(part(workshop.step(model, data))) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert float(part(workshop.step(model, data)).detach()) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_tall_weights_are_measured_on_their_smaller_side(workshop: Any) -> None:
@@ -102,7 +106,9 @@ def test_tall_weights_are_measured_on_their_smaller_side(workshop: Any) -> None:
     with torch.no_grad():
         model.weight.copy_(torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64)).Q[:, :2])
     part = Orthogonal(OrthogonalParams.parse({"lambda": 1.0}))
-    assert float(part(workshop.step(model, workshop.cloud(classes=5, shape=(2,))))) == pytest.approx(0, abs=1e-9)
+    assert float(part(workshop.step(model, workshop.cloud(classes=5, shape=(2,)))).detach()) == pytest.approx(
+        0, abs=1e-9
+    )
 
 
 def test_weights_become_orthogonal_in_training(workshop: Any) -> None:
@@ -165,7 +171,7 @@ def test_the_spectral_penalty_finds_the_largest_singular_values(workshop: Any) -
     trainer = workshop.trainer(spectral_penalty, params, model, data=data)
     (part,) = trainer.parts.penalties
     penalty = part(workshop.step(model, data))
-    assert float(penalty) == pytest.approx(0.5 * sum(sigma**2 for sigma in sigmas(model)), rel=0.02)
+    assert float(penalty.detach()) == pytest.approx(0.5 * sum(sigma**2 for sigma in sigmas(model)), rel=0.02)
     layer = model[3]
     (slope,) = torch.autograd.grad(penalty, layer.weight)
     u, s, v = torch.linalg.svd(layer.weight.detach(), full_matrices=False)
@@ -187,4 +193,4 @@ def test_penalties_add_to_the_loss_that_is_reported(workshop: Any) -> None:
     params = OrthogonalParams.parse({"lambda": 0.1})
     metrics = workshop.trainer(orthogonal, params).epoch(1)
     alone = functional.cross_entropy(workshop.smooth()(workshop.cloud().x), workshop.cloud().y)
-    assert metrics["loss"] == pytest.approx(float(alone) + 0.1 * metrics["orthogonality"], rel=1e-9)
+    assert metrics["loss"] == pytest.approx(float(alone.detach()) + 0.1 * metrics["orthogonality"], rel=1e-9)
