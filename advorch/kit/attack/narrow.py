@@ -1,7 +1,8 @@
 """Convolutions of few channels, whose input gradient is one product of matrices and sums of shifted planes.
 
 A kernel that is made for sixteen channels at a time computes sixteen to give the one of a grey image: at the first
-layer of a small net a fifth of a step. The numbers are the same but for the order of the sums.
+layer of a small net a fifth of a step. The numbers are the same but for the order of the sums; under autocast these
+sums are in float32.
 """
 
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def _is_narrow(part: nn.Conv2d) -> bool:
 
 def _convolved(part: nn.Conv2d, x: Tensor) -> Tensor:
     wanted = torch.is_grad_enabled() and x.requires_grad and not part.weight.requires_grad
-    if not wanted or x.dim() != 4 or x.dtype != torch.float32 or torch.is_autocast_enabled(x.device.type):
+    if not wanted or x.dim() != 4 or x.dtype != torch.float32:
         return nn.Conv2d.forward(part, x)
     out: Tensor = _Convolution.apply(x, part.weight, part.bias, part.padding)  # type: ignore[no-untyped-call]
     return out
@@ -59,7 +60,7 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
-        return _spread(gradients[0], weight, ctx.size, ctx.padding), None, None, None
+        return _spread(gradients[0].float(), weight.float(), ctx.size, ctx.padding), None, None, None
 
 
 def _spread(gradient: Tensor, weight: Tensor, size: tuple[int, int], padding: tuple[int, int]) -> Tensor:

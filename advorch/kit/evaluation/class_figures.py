@@ -48,12 +48,13 @@ def _draw(axes: "Axes", shown: ClassBars, kind: str, place: int, kinds: int) -> 
     width, colour = 0.8 / kinds, COLOURS[place % len(COLOURS)]
     known = [(number, bar) for number, bar in enumerate(shown.bars) if bar is not None and bar[0] is not None]
     worst = min(known, key=lambda item: float(item[1][0] or 0.0))[0] if known else -1
-    for number, (value, low, high) in sorted(known, key=lambda item: item[0] == worst):  # whose hatch no legend takes
+    plainest = min((number for number, _ in known if number != worst), default=worst)  # the legend takes no hatch
+    for number, (value, low, high) in known:
         at, top = number + (place + 0.5) * width - 0.4, float(value or 0.0)
         bounds = None if low is None or high is None else [[max(0.0, top - low)], [max(0.0, high - top)]]
         axes.bar(
-            at, top, 0.92 * width, yerr=bounds, color=colour, label=plain(kind), edgecolor="white",
-            hatch=_WORST if number == worst else None, linewidth=0.0,
+            at, top, 0.92 * width, yerr=bounds, color=colour, edgecolor="white",
+            label=plain(kind) if number == plainest else "_", hatch=_WORST if number == worst else None, linewidth=0.0,
             error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#303030"},
         )  # fmt: skip
         if number == worst:

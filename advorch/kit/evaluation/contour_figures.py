@@ -15,6 +15,7 @@ _FONT = 9
 _MOST_ACROSS = 3
 _LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _COLOURS = "PuOr"  # diverging about one half, for colour-blind eyes too
+_PALE = (-0.7, 1.7)  # ends of the colours, beyond the probabilities: dots are to be seen on all of them
 _INKS = ("#7f3b08", "#2d004b", "#303030")  # of the first other class, the drawn one and the rest
 
 Points = tuple[Tensor, Tensor]
@@ -38,7 +39,8 @@ def contour_panels(shown: Contours) -> bytes:
     """Rows of panels; the black line is where the probability is one half."""
     columns = min(_MOST_ACROSS, len(shown.panels))
     lines = -(-len(shown.panels) // columns)
-    figure = new_figure(width=1.3 + 2.5 * columns, height=0.7 + 2.45 * lines)
+    shape = float((shown.up[-1] - shown.up[0]) / (shown.across[-1] - shown.across[0]))
+    figure = new_figure(width=1.3 + 2.5 * columns, height=0.8 + (0.3 + 2.3 * shape) * lines)
     grid = [axes for row in figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True) for axes in row]
     drawn: Any = None
     for axes, (title, values) in zip(grid, shown.panels.items(), strict=False):
@@ -56,10 +58,10 @@ def contour_panels(shown: Contours) -> bytes:
 
 def _panel(axes: "Axes", values: Tensor, shown: Contours) -> Any:
     across, up = shown.across.tolist(), shown.up.tolist()
-    drawn = axes.contourf(across, up, values.numpy(), levels=_LEVELS, cmap=_COLOURS, vmin=0, vmax=1)
+    drawn = axes.contourf(across, up, values.numpy(), levels=_LEVELS, cmap=_COLOURS, vmin=_PALE[0], vmax=_PALE[1])
     if float(values.min()) < 1 / 2 < float(values.max()):
         axes.contour(across, up, values.numpy(), levels=[0.5], colors="black", linewidths=1.4)
-    _dots(axes, shown.pale, shown.label, size=3, alpha=0.35)
+    _dots(axes, shown.pale, shown.label, size=3, alpha=0.6)
     if shown.strong is not None:
         _dots(axes, shown.strong, shown.label, size=34, alpha=1.0)
     axes.set_aspect("equal")

@@ -52,6 +52,7 @@ def load(folder: Path, trainer: Trainer, selection: Selection) -> None:
     trainer.model.load_state_dict(_under("model/", tensors))
     _put_together(trainer.optimizer, _under("optimizer/", tensors), facts["optimizer"])
     restore_state(trainer.parts, _under("parts/", tensors))
+    trainer.remember()
     selection.restore(facts["selection"], _under("best/", tensors))
 
 

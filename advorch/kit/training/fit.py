@@ -44,7 +44,8 @@ def _train(trainer: Trainer, selection: Selection, validator: Validator | None) 
         metrics = trainer.epoch(selection.epoch + 1)
         speed = trainer.samples / (time.perf_counter() - started)
         ended = trainer.watched(selection.epoch + 1)
-        judged = trainer.judged()
+        looked_at = validator is not None or selection.keep != "last"
+        judged = trainer.judged() if looked_at else trainer.model
         if validator:
             metrics |= validator.measure(judged, place.ranks)
     selection.note(selection.epoch + 1, metrics, judged)

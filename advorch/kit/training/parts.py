@@ -42,8 +42,11 @@ class Turn(Protocol):
 
     model: nn.Module
 
-    def slope(self, step: Step, *, alone: bool = False) -> Tensor:
-        """Add the gradient of the loss to `.grad` and return the loss; `alone` keeps it from the other ranks."""
+    def slope(self, step: Step) -> Tensor:
+        """Add the gradient of the loss, averaged over the ranks, to `.grad`, and return this rank's loss."""
+
+    def slope_alone(self, step: Step) -> Tensor:
+        """The same of this rank's samples only: the others know nothing of it."""
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -73,7 +76,7 @@ class Average(Protocol):
     """Weights that follow those that are trained."""
 
     def follow(self, model: nn.Module, progress: float, /) -> None:
-        """After an update; the share of training that is done."""
+        """After a step; the share of training that is done."""
 
     def lend(self, copy: nn.Module, /) -> None:
         """Put the averaged weights into a copy of the model."""
@@ -83,7 +86,7 @@ class Watcher(Protocol):
     """Looks at the model after each epoch."""
 
     def watch(self, model: nn.Module, epoch: int, /) -> bool:
-        """Whether training shall end here; it may put earlier weights back."""
+        """Whether training shall end here, the same on every rank; it may put earlier weights back."""
 
 
 @runtime_checkable
@@ -117,9 +120,9 @@ class Parts:
         """Both; of what there can be one only, an error where both bring it."""
         return Parts(
             penalties=self.penalties + other.penalties,
-            descent=_only("descent", self.descent, other.descent),
-            sampler=_only("sampler", self.sampler, other.sampler),
-            average=_only("average", self.average, other.average),
+            descent=_only("how weights move", self.descent, other.descent),
+            sampler=_only("which samples are drawn", self.sampler, other.sampler),
+            average=_only("how weights are averaged", self.average, other.average),
             watchers=self.watchers + other.watchers,
             baking=self.baking + other.baking,
             finishing=self.finishing + other.finishing,
@@ -136,11 +139,10 @@ class Parts:
         return bool(self.average or self.baking or self.finishing)
 
 
-def _only(name: str, mine: P | None, other: P | None) -> P | None:
+def _only(what: str, mine: P | None, other: P | None) -> P | None:
     if mine is not None and other is not None:
-        message = f"two parts bring a {name}: {type(mine).__name__.lower()} and {type(other).__name__.lower()}"
-        hint = f"a training has one {name}: leave one of them out"
-        raise StageFailed(message, error_class=ErrorClass.USER, hint=hint)
+        hint = "leave one of them out of `parts:`; the stage may bring one of its own"
+        raise StageFailed(f"two parts want to decide {what}", error_class=ErrorClass.USER, hint=hint)
     return other if mine is None else mine
 
 

@@ -83,9 +83,10 @@ class Endless:
         self.data = data
         self._passes = Minibatches(len(data), batch, seed)
 
-    def at(self, index: int, ranks: Ranks, device: str) -> Data:
-        """The rank's part of the batch of one step."""
-        return take(self.data, share_of(self._passes.at(index), ranks).index, device)
+    def at(self, index: int, ranks: Ranks, device: str) -> tuple[Data, float]:
+        """The rank's part of the batch of one step, and how much its mean counts."""
+        share = share_of(self._passes.at(index), ranks)
+        return take(self.data, share.index, device), share.weight
 
 
 def take(data: Data, index: Tensor, device: str) -> Data:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
@@ -56,7 +57,7 @@ def clean_logits(model: nn.Module, logits: Tensor) -> Tensor | None:
     """Logits that the model would give again for the same samples, or None: with dropout it gives others, and those
     of bf16 are rounded by more than a small step changes them."""
     rounded = torch.is_autocast_enabled(logits.device.type)
-    dropping = any(part.training and type(part).__name__.endswith("Dropout") for part in model.modules())
+    dropping = any(part.training and isinstance(part, _DropoutNd) for part in model.modules())
     return None if rounded or dropping else logits.detach()
 
 

@@ -45,6 +45,7 @@ class Step:
     y: Tensor
     ids: Tensor
     unlabelled: Data | None
+    unlabelled_weight: float = 1.0
     epoch: int
     index: int
     progress: float
@@ -82,6 +83,11 @@ class Step:
         self._asked = 0
         self._passes += 1
 
+    @property
+    def fresh(self) -> bool:
+        """Whether this is the first look at the batch: later ones see it again, or are variants of it."""
+        return self._passes < 2 and not self.variant
+
     def attack(
         self,
         ref: AttackRef,
@@ -105,9 +111,14 @@ class Step:
         self.attacked = self._found[self._asked]
         return self.attacked
 
+    def over_unlabelled(self, mean: Tensor) -> Tensor:
+        """A mean over this rank's unlabelled samples, as a term of the loss: ranks may have more of the ones or the
+        others."""
+        return mean * (self.unlabelled_weight / self.weight) if self.weight else mean
+
     def log(self, name: str, value: Tensor | float) -> None:
         """Report a mean over this step's samples under a name; an epoch's value is the mean over all samples."""
-        if self._passes < 2 or name not in self.logged:
+        if self.fresh or name not in self.logged:
             self.logged[name] = value.detach() if isinstance(value, Tensor) else value
 
     def judge(self, logits: Tensor) -> None:

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.data import Data
 from advorch.kit.training.augment import augmentation
 from advorch.kit.training.loss import LossModule, Objective, distributed
 from advorch.kit.training.meter import Meter
 from advorch.kit.training.optim import make_optimizer, rate, set_rate
-from advorch.kit.training.parts import Parts, Site
+from advorch.kit.training.parts import Parts, Site, restore_state, save_state
 from advorch.kit.training.precision import Precision, cast, weights_dtype
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.sampling import Endless, Share, share_of, steps_in_epoch, take, usual_sampler
@@ -77,10 +78,12 @@ class Trainer:
         self._unlabelled = self._endless(recipe.unlabelled) if recipe.unlabelled else None
         self._augment = augmentation(self.settings.augment, recipe.data.signature)
         self._steps = self.settings.steps or steps_in_epoch(len(recipe.data), self.settings.batch)
+        self._refuse_empty_ranks(recipe)
         self.parts = recipe.parts(self._site())
         self._sampler = self.parts.sampler or usual_sampler(self.settings, len(self._data), self.seeds.stream("order"))
         self._descent = self.parts.descent or Plain()
         self.optimizer = make_optimizer(self.settings, self.model.parameters())
+        self._remembered: dict[str, Tensor] = {}
         self._turn = OpenTurn(self.model, self._wrap(recipe.objective), self.optimizer)
 
     def _site(self) -> Site:
@@ -125,9 +128,20 @@ class Trainer:
         return meter.means(ranks)
 
     def watched(self, number: int) -> bool:
-        """Let the watchers look at the end of an epoch; whether one of them ends the training."""
+        """Let the watchers look at the end of an epoch; whether one of them ends the training.
+
+        Then the epoch is undone: they put its weights back, and what followed those goes back as well.
+        """
         verdicts = [watcher.watch(self.model, number) for watcher in self.parts.watchers]
+        if any(verdicts) and self._remembered:
+            restore_state(self.parts, self._remembered)
+        self.remember()
         return any(verdicts)
+
+    def remember(self) -> None:
+        """Keep what the parts are now, where somebody may want it back."""
+        if self.parts.watchers:
+            self._remembered = {name: value.clone() for name, value in save_state(self.parts).items()}
 
     def _update(self, step: Step, meter: Meter) -> None:
         set_rate(self.optimizer, rate(self.settings, step.progress, epochs=step.epoch - 1, steps=step.index))
@@ -141,12 +155,14 @@ class Trainer:
 
     def _prepare(self, epoch: int, index: int, share: Share) -> Step:
         batch = take(self._data, share.index, self.place.device)
+        further, further_weight = self._further(index)
         step = Step(
             model=self.model,
             x=batch.x,
             y=batch.y,
             ids=batch.ids,
-            unlabelled=self._further(index),
+            unlabelled=further,
+            unlabelled_weight=further_weight,
             epoch=epoch,
             index=index,
             progress=index / (self._steps * self.settings.epochs),
@@ -162,12 +178,19 @@ class Trainer:
             step.x = step.x.contiguous(memory_format=torch.channels_last)
         return step
 
-    def _further(self, index: int) -> Data | None:
-        return self._unlabelled.at(index, self.place.ranks, self.place.device) if self._unlabelled else None
+    def _further(self, index: int) -> tuple[Data | None, float]:
+        return self._unlabelled.at(index, self.place.ranks, self.place.device) if self._unlabelled else (None, 1.0)
 
     def _endless(self, data: Data) -> Endless:
         batch = self.settings.unlabelled_batch or self.settings.batch
         return Endless(self._settle(data), batch, self.seeds.stream("unlabelled"))
+
+    def _refuse_empty_ranks(self, recipe: Recipe) -> None:
+        """A rank without labelled samples in some step could not weigh its unlabelled ones."""
+        rest = len(recipe.data) % self.settings.batch if self.settings.steps is None else 0
+        if recipe.unlabelled and 0 < rest < self.place.ranks.size:
+            message = f"the last batch of an epoch has {rest} labelled samples for {self.place.ranks.size} ranks"
+            raise StageFailed(message, error_class=ErrorClass.USER, hint="set `steps`, or another `batch`")
 
     def _settle(self, data: Data) -> Data:
         return resident(cast(data, self.settings.precision), self.place.device)

@@ -18,15 +18,19 @@ class OpenTurn:
         self._loss = loss
         self._optimizer = optimizer
 
-    def slope(self, step: Step, *, alone: bool = False) -> Tensor:
-        """Add the gradient of the loss to `.grad` and return this rank's loss.
+    def slope(self, step: Step) -> Tensor:
+        """Add the gradient of the loss, averaged over the ranks, to `.grad`, and return this rank's loss.
 
         Asked again for the same step, the model is tried on what was found the first time: see `Step.again`.
         """
-        with self._loss.no_sync() if alone and isinstance(self._loss, DistributedDataParallel) else nullcontext():
-            loss: Tensor = self._loss(step)
-            loss.backward()  # type: ignore[no-untyped-call]
+        loss: Tensor = self._loss(step)
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach() / step.weight if step.weight else loss.detach() * 0
+
+    def slope_alone(self, step: Step) -> Tensor:
+        """The same of this rank's samples only: the others know nothing of it."""
+        with self._loss.no_sync() if isinstance(self._loss, DistributedDataParallel) else nullcontext():
+            return self.slope(step)
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -41,6 +45,7 @@ class Plain:
     """Gradient descent, as the optimiser has it."""
 
     def update(self, step: Step, turn: Turn, /) -> Tensor:
+        """One gradient, one update."""
         loss = turn.slope(step)
         turn.advance()
         return loss

@@ -46,7 +46,7 @@ def _beside(sigma: float) -> Start:
 
 def _look_at_clean(walk: Walk, recipe: Recipe) -> Tensor:
     """What the model says of the samples is asked once, not at every step."""
-    walk.memory["clean"] = walk.victim.value(walk.ball.x, walk.y).logits
+    walk.memory["clean"] = walk.victim.of_classes(walk.victim.value(walk.ball.x, walk.y).logits)
     return walk.z
 
 

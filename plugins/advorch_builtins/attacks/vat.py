@@ -26,7 +26,7 @@ _CERTAIN = 8.0  # lead in logits from which on the difference of two softmaxes i
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: VatParams, rng: Draws) -> Tensor:
     """The steeper of the two ends of the virtual adversarial direction."""
     ball = victim.ball(x)
-    divergence = partial(_divergence, clean=victim.value(x, y).logits)
+    divergence = partial(_divergence, clean=victim.of_classes(victim.value(x, y).logits))
 
     def slope(direction: Tensor) -> Tensor:
         return ball.masked(victim.value_and_gradient(x + params.xi * direction, y, divergence).gradient)

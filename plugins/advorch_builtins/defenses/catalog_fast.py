@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from advorch.api import AnyComponent, Kind, NonNegative, Objective, ObjectiveFn, Params, PartFn, Positive
-from advorch_builtins.parts import catalog_linear as parts
+from advorch_builtins.parts import params as parts
 from advorch_builtins.training.catalog import ErmParams
 
 _STEP = {"random-start": 1.25, "noise": 1.0}

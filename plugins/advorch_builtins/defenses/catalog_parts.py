@@ -1,12 +1,12 @@
 """Defences that are a part and a loss: each part may as well stand under `parts:` of any other recipe."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from advorch.api import AnyComponent, AttackRef, Kind, Objective, ObjectiveFn, PartFn
 from advorch_builtins.defenses.catalog import AdversarialParams, MixParams
-from advorch_builtins.parts import catalog as parts
+from advorch_builtins.parts import params as parts
 
 
 class MaybeAttackedParams(MixParams):
@@ -19,6 +19,13 @@ class MaybeAttackedParams(MixParams):
 
 class GradientPenaltyParams(MaybeAttackedParams, parts.GradientPenaltyParams):
     """A loss with a penalty on its own slope in the input."""
+
+    @model_validator(mode="after")
+    def _attacks_where_it_looks(self) -> Self:
+        """Adversarial samples come from an attack."""
+        if self.at == "adversarial" and self.attack is None:
+            raise ValueError("`at: adversarial` needs an `attack`")
+        return self
 
 
 class OrthogonalParams(MaybeAttackedParams, parts.OrthogonalParams):

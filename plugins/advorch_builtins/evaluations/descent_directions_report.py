@@ -85,7 +85,7 @@ def _standing(walks: Sequence[Walks]) -> Table:
 
 def _every(walks: Sequence[Walks]) -> Table:
     rows = tuple(
-        (found.model, name, length, *(float(value) for value in (column.mean(), column.min(), column.max())))
+        (found.model, name, float(length), float(column.mean()), float(column.min()), float(column.max()))
         for found in walks
         for name, changes in found.changes.items()
         for length, column in zip(found.lengths, changes.unbind(1), strict=True)
@@ -111,9 +111,11 @@ def _curve(lengths: Sequence[float], changes: Tensor) -> Curve:
 
 def notes(batch: int, samples: int, draws: int) -> list[str]:
     """What is measured, and what its limits are."""
+    size = min(batch, samples)
+    loss = f"a mean over {size:,} samples" if size > 1 else "that of one sample"
     worst = (
-        f"The loss is a mean over {min(batch, samples):,} samples; the worst case is the largest of {draws} maximisers "
-        f"of the start and {draws} fresh attacks, sample by sample: attacks that miss the maximum make it too low."
+        f"The loss is {loss}; the worst case is the largest of {draws} maximisers of the start and {draws} fresh "
+        "attacks, sample by sample: attacks that miss the maximum make it too low."
     )
     return [
         worst,

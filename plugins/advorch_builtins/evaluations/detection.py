@@ -1,12 +1,13 @@
 """Detectors: Carlini and Wagner 2017 (arXiv:1705.07263), who evade ten of them; a number without an attack that knows
 of the detector says nothing.
 
-A set that was made for the refusing model itself is adaptive, any other one knows of the classifier at most. What
-counts as adversarial is what fools the classifier within the ball; a refusal then saves the answer.
+A set that was made for the refusing model itself is adaptive, others know of the classifier at most, or of another
+detector. What counts as adversarial is what fools the classifier within the ball; a refusal then saves the answer.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 
 import torch
@@ -31,16 +32,30 @@ _LIMITS = (
 )
 
 
+class Aim(Enum):
+    """What a set was made against: classifier and detector as one, a model that cannot refuse, or another detector."""
+
+    ADAPTIVE = "itself"
+    UNAWARE = "unaware"
+    ELSEWHERE = "another detector"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One set before one model; tensors are over the samples that the set covers."""
 
     name: str
     attack: str
-    adaptive: bool
+    made_for: str
+    aim: Aim
     fooled: Tensor
     refused: Tensor
     roc: Roc | None
+
+    @property
+    def shown(self) -> bool:
+        """Whether it says something of this detector: what was made to evade another is of less interest."""
+        return self.aim is not Aim.ELSEWHERE
 
     @property
     def evaded(self) -> Proportion:
@@ -75,7 +90,7 @@ class Detection:
             for place, name in enumerate(names)
         ]
         panels = {
-            name: {_title(trial): _curve(trial.roc) for trial in trials if trial.roc}
+            name: {_title(trial): _curve(trial.roc) for trial in trials if trial.roc and trial.shown}
             for name, trials in zip(names, found, strict=True)
         }
         shown = {name: panel for name, panel in panels.items() if panel}
@@ -121,12 +136,24 @@ def _trial(subject: Subject, rows: Mapping[str, Tensor], place: int, number: int
     clean = rows[f"lead/{place}"]
     known = roc(clean, lead[fooled]) if bool(fooled.any()) else None
     return Trial(
-        name=name, attack=item.label, adaptive=item.made_for(model), fooled=fooled, refused=lead > 0, roc=known
+        name=name,
+        attack=item.label,
+        made_for=item.samples.label,
+        aim=_aim(subject, model, item),
+        fooled=fooled,
+        refused=lead > 0,
+        roc=known,
     )
 
 
+def _aim(subject: Subject, model: SubjectModel, item: SubjectSet) -> Aim:
+    if item.made_for(model):
+        return Aim.ADAPTIVE
+    return Aim.ELSEWHERE if any(item.made_for(other) for other in subject.models) else Aim.UNAWARE
+
+
 def _title(trial: Trial) -> str:
-    return f"{trial.attack}, {'adaptive' if trial.adaptive else 'unaware'}"
+    return f"{trial.attack}, {trial.aim.name.lower()}"
 
 
 def _curve(found: Roc) -> Curve:
@@ -134,11 +161,11 @@ def _curve(found: Roc) -> Curve:
 
 
 def _table(found: Sequence[Sequence[Trial]], params: DetectionParams) -> Table:
-    shares = [f"caught at {share:.2%}" for share in params.alarms]
+    shares = [f"caught at {100 * share:g}%" for share in params.alarms]
     columns = (
         "model",
         "attack",
-        "adaptive",
+        "made for",
         "samples",
         "fooled",
         "detected",
@@ -164,10 +191,10 @@ def _table(found: Sequence[Sequence[Trial]], params: DetectionParams) -> Table:
 
 def _row(trial: Trial, params: DetectionParams) -> tuple[Value, ...]:
     caught = [None if trial.roc is None else trial.roc.caught_at(share) for share in params.alarms]
-    return (
-        trial.name, trial.attack, "yes" if trial.adaptive else "no", len(trial.fooled), proportion(trial.fooled).known,
-        trial.detected.known, *trial.evaded.bounded, None if trial.roc is None else trial.roc.area, *caught,
-    )  # fmt: skip
+    aim = trial.aim.value if trial.aim is Aim.ADAPTIVE else trial.made_for
+    shares = (proportion(trial.fooled).known, trial.detected.known, *trial.evaded.bounded)
+    area = None if trial.roc is None else trial.roc.area
+    return (trial.name, trial.attack, aim, len(trial.fooled), *shares, area, *caught)
 
 
 def _clean(subject: Subject, rows: Mapping[str, Tensor], names: Sequence[str]) -> Table:
@@ -182,15 +209,15 @@ def _clean(subject: Subject, rows: Mapping[str, Tensor], names: Sequence[str]) -
 
 
 def _metrics(subject: Subject, rows: Mapping[str, Tensor], found: Sequence[Sequence[Trial]]) -> dict[str, float]:
-    """The worst over the attacks that know of the detector, and over those that do not."""
+    """The worst over the attacks that know of the detector, and over those that know of none."""
     y, every = subject.data.y.cpu(), []
     for place, trials in enumerate(found):
         own = {
             "clean_accuracy": proportion((rows[f"said/{place}"] == y) & (rows[f"lead/{place}"] <= 0)).value,
             "false_alarms": proportion(rows[f"lead/{place}"] > 0).value,
         }
-        for ending, kind in (("", False), ("_adaptive", True)):
-            meant = [trial for trial in trials if trial.adaptive is kind]
+        for ending, aim in (("", Aim.UNAWARE), ("_adaptive", Aim.ADAPTIVE)):
+            meant = [trial for trial in trials if trial.aim is aim]
             areas = [trial.roc.area for trial in meant if trial.roc]
             own |= {f"auroc{ending}": min(areas)} if areas else {}
             own |= {f"evaded{ending}": max(trial.evaded.value for trial in meant)} if meant else {}
@@ -199,5 +226,5 @@ def _metrics(subject: Subject, rows: Mapping[str, Tensor], found: Sequence[Seque
 
 
 def _notes(found: Sequence[Sequence[Trial]]) -> list[str]:
-    blind = [trials[0].name for trials in found if trials and not any(trial.adaptive for trial in trials)]
+    blind = [trials[0].name for trials in found if trials and all(trial.aim is not Aim.ADAPTIVE for trial in trials)]
     return [_LIMITS, *([f"No attack knew of the detector: {', '.join(blind)}."] if blind else [])]

@@ -56,7 +56,7 @@ class LossSurface:
             for error, grid in zip(errors, grids, strict=True)
         ]
         return Findings(
-            metrics=metrics_by_label([model.label for model in subject.models], found),
+            metrics=metrics_by_label(names, found),
             tables={"Surfaces": _table(names, grids, errors)},
             figures={
                 "Loss over the weights": partial(surfaces, dict(zip(names, grids, strict=True)), params.reach),

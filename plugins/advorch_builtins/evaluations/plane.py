@@ -57,7 +57,7 @@ class Plane:
         errors = [proportion(~rows[f"right/{place}"]) for place in range(len(names))]
         found = [{"error": error.value, "inside": frame.inside} for error in errors]
         return Findings(
-            metrics=metrics_by_label([model.label for model in subject.models], found),
+            metrics=metrics_by_label(names, found),
             tables={"Errors": _table(names, errors)},
             figures={"Probability on the plane": partial(_picture, subject, frame, names, errors, params)},
             notes=[f"The plane has {100 * frame.inside:.4g} % of the variance of the data."],

@@ -79,7 +79,8 @@ class Recipes:
         return Findings(
             metrics=_metrics(families),
             tables={"Recipes": _table(families)} | ({"Within draws": _paired(families)} if several else {}),
-            figures=figures | {f"{metric} by epoch": partial(_curve, panel, metric) for metric, panel in drawn.items()},
+            figures=figures
+            | {f"{spelled(metric)} by epoch": partial(_curve, panel, metric) for metric, panel in drawn.items()},
             notes=["Lines are means over the draws, and bands bound them (95%)."] if drawn and several else [],
         )
 
@@ -162,7 +163,13 @@ def _panel(families: Sequence[Family], metric: str) -> dict[str, Curve]:
 
 def _curve(panel: Mapping[str, Curve], metric: str) -> bytes:
     shared = metric.endswith("accuracy")
-    return curves({metric: panel}, Axis(label="epoch", count=True), Axis(label=metric, share=shared), height=4.2)
+    height = Axis(label=spelled(metric), share=shared)
+    return curves({metric: panel}, Axis(label="epoch", count=True), height, height=4.2)
+
+
+def spelled(metric: str) -> str:
+    """A recorded number's name in a title; LDS is an abbreviation."""
+    return metric.upper() if metric == "lds" else metric.replace("_", " ")
 
 
 def _strips(families: Sequence[Family]) -> bytes:

@@ -27,10 +27,7 @@ Dropped = Annotated[float, Field(ge=0, lt=1, description="share of values set to
 class LinearParams(Params):
     """Softmax regression."""
 
-    initial: Annotated[
-        Literal["torch", "zero"],
-        Field(description="weights as torch draws them, or zero: the loss is convex and ends at one place from both"),
-    ] = "torch"
+    initial: Annotated[Literal["torch", "zero"], Field(description="weights as torch draws them, or zero")] = "torch"
 
 
 class MlpParams(Params):
@@ -82,10 +79,7 @@ class ResnetParams(Params):
 
     width: Annotated[Count, Field(description="channels of the first stage")] = 64
     activation: Literal["relu", "celu"] = "relu"
-    batch_norm: Annotated[
-        Literal["none", "hidden"],
-        Field(description="after every convolution, or nowhere: convolutions then have biases"),
-    ] = "hidden"
+    batch_norm: Annotated[Literal["none", "hidden"], Field(description="after each convolution, or nowhere")] = "hidden"
 
 
 class ImportedParams(Params):
@@ -205,12 +199,7 @@ LENET = Model(
     params=FixedParams,
     load=_lenet,
 )
-NIN = Model(
-    name="nin",
-    summary="network in network (Lin et al. 2013), images from 8x8",
-    params=NinParams,
-    load=_nin,
-)
+NIN = Model(name="nin", summary="network in network (Lin et al. 2013), images from 8x8", params=NinParams, load=_nin)
 SMALL_CNN = Model(
     name="small-cnn",
     summary="four 3x3 convolutions and three layers, the MNIST net of TRADES",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from advorch.kit.training.parts import Parts, Site
-from advorch_builtins.parts.catalog import EmaParams, SwaParams
+from advorch_builtins.parts.params import EmaParams, SwaParams
 from advorch_builtins.parts.recomputed_statistics import recomputing
 
 
@@ -52,13 +52,14 @@ class Weights:
 
 
 class Ema(Weights):
-    """w' <- d w' + (1 - d) w after every update, d = min(decay, (1 + t) / (10 + t))."""
+    """w' <- d w' + (1 - d) w after every step (a batch, however often it is used), d = min(decay, (1+t) / (10+t))."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__(model)
         self._decay = decay
 
     def follow(self, model: nn.Module, progress: float, /) -> None:
+        """One more step."""
         self.approach(model, 1 - min(self._decay, (1 + self.seen) / (10 + self.seen)))
         self.seen += 1
 
@@ -71,6 +72,7 @@ class Swa(Weights):
         self._params = params
 
     def follow(self, model: nn.Module, progress: float, /) -> None:
+        """One more step, which may count."""
         if progress < self._params.start:
             self.approach(model, 1.0)
             return

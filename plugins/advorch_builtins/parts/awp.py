@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from advorch.kit.training.parts import Parts, Site, Turn
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import AwpParams
+from advorch_builtins.parts.params import AwpParams
 
 
 def awp(site: Site, params: AwpParams) -> Parts:
@@ -32,7 +32,7 @@ class WeightPerturbation:
             turn.advance()
             return loss
         with frozen_statistics(turn.model):
-            loss = turn.slope(step)
+            loss = turn.slope(step) if self._params.scope == "batch" else turn.slope_alone(step)
         change = perturbation(turn.model, self._params.gamma)
         turn.clear()
         _add(change, 1)

@@ -23,7 +23,7 @@ def _lds() -> PartFn[LdsParams]:
 
 LDS = Part(
     name="lds",
-    summary="records after each epoch how smooth predictions are about samples (Miyato 2016), and changes nothing",
+    summary="records as each epoch begins how smooth predictions are about samples (Miyato 2016), and changes nothing",
     params=LdsParams,
     load=_lds,
 )

@@ -14,7 +14,7 @@ from advorch.api import ErrorClass, StageFailed
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.sampling import numbers_for
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import ClassFocusedParams
+from advorch_builtins.parts.params import ClassFocusedParams
 
 
 def class_focused(site: Site, params: ClassFocusedParams) -> Parts:
@@ -29,6 +29,7 @@ class Bandit:
         self._params = params
         self._batch = site.settings.batch
         self._count = site.settings.steps * self._batch if site.settings.steps else len(site.data)
+        self._endless = site.settings.steps is not None
         self._ranks, self._seed = site.ranks, site.seeds.stream("class-focused")
         labels = site.data.y.cpu()
         self._classes = len(site.data.classes)
@@ -48,7 +49,7 @@ class Bandit:
     def batch(self, epoch: int, position: int, /) -> Tensor:
         """Classes by their probabilities, and evenly one of each class's samples."""
         rng = numbers_for(self._seed, epoch, position)
-        size = min(self._batch, self._count - position * self._batch)
+        size = self._batch if self._endless else min(self._batch, self._count - position * self._batch)
         drawn = torch.multinomial(self.probabilities, size, replacement=True, generator=rng)
         places = torch.rand(size, generator=rng, dtype=torch.float64)
         chosen = [self._members[label][int(place * len(self._members[label]))]
@@ -58,8 +59,9 @@ class Bandit:
     def learn(self, step: Step, /) -> None:
         """Every mistake of every rank counts by how unlikely its class was."""
         if step.right is None:
-            hint = "let the loss call `step.judge(logits)` on what it trains on"
-            raise StageFailed("class-focused learning has seen no predictions", error_class=ErrorClass.USER, hint=hint)
+            message = "class-focused learning has seen no predictions: this objective does not tell who was right"
+            hint = "use another objective; its author lets it call `step.judge(logits)`"
+            raise StageFailed(message, error_class=ErrorClass.USER, hint=hint)
         wrong = functional.one_hot(step.y, self._classes)[~step.right].sum(0).double() * bool(step.weight)
         mistakes = self._ranks.total(wrong).cpu()
         self.values += self._params.eta * mistakes / self.probabilities

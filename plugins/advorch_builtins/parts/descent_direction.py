@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from advorch.kit.training.parts import Parts, Site, Turn
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import DescentDirectionParams
+from advorch_builtins.parts.params import DescentDirectionParams
 
 
 def descent_direction(site: Site, params: DescentDirectionParams) -> Parts:
@@ -26,6 +26,7 @@ class DescentDirection:
         self._params = params
 
     def update(self, step: Step, turn: Turn, /) -> Tensor:
+        """The loss under the first attack is what is reported."""
         loss = turn.slope(step)
         slopes = [_taken(turn)]
         with frozen_statistics(turn.model):

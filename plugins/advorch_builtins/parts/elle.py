@@ -17,7 +17,7 @@ from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog_linear import ElleParams
+from advorch_builtins.parts.params import ElleParams
 
 
 def elle(site: Site, params: ElleParams) -> Parts:
@@ -37,7 +37,7 @@ class Elle:
     def __call__(self, step: Step, /) -> Tensor:
         """lambda times the mean squared error; logs the error and lambda."""
         error = nonlinearity(step, self._params.epsilon * step.strength.epsilon)
-        if self._params.adaptive:
+        if self._params.adaptive and step.fresh:
             self._adapt(self._over_ranks(error.detach(), step))
         step.log("nonlinearity", error)
         step.log("elle_lambda", self._weight)

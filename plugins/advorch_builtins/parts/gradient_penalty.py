@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from advorch.api import ErrorClass, StageFailed
 from advorch.kit.training.parts import Parts, Site
+from advorch.kit.training.repeatable import same_draws
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import GradientPenaltyParams
+from advorch_builtins.parts.params import GradientPenaltyParams
 
 
 def gradient_penalty(site: Site, params: GradientPenaltyParams) -> Parts:
@@ -49,12 +50,14 @@ def exact(step: Step, x: Tensor, p: int) -> Tensor:
 
 def finite_difference(step: Step, x: Tensor, p: int, h: float) -> Tensor:
     """(L(x + h d) - L(x)) / h for the d of norm one (its dual's) along which L climbs most; d is a constant."""
-    x = x.requires_grad_()
-    here = _losses(step, x)
+    x, seed = x.requires_grad_(), step.draws("gradient-penalty").seed
+    with same_draws(seed, x.device):
+        here = _losses(step, x)
     (slope,) = torch.autograd.grad(here.sum(), x, retain_graph=True)
     length = torch.linalg.vector_norm(slope.flatten(1), dim=1).clamp_min(1e-12)
     direction = slope.sign() if p == 1 else slope / length.reshape(-1, *[1] * (x.dim() - 1))
-    there = _losses(step, x.detach() + h * direction)
+    with same_draws(seed, x.device):
+        there = _losses(step, x.detach() + h * direction)
     return ((there - here) / h).abs()
 
 

@@ -1,9 +1,11 @@
 """The layers whose weights are matrices, as matrices."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from advorch.api import ErrorClass, StageFailed
+from advorch.kit.training.step import Step
 
 
 def matrix_layers(model: nn.Module, wanted_by: str) -> list[nn.Linear | _ConvNd]:
@@ -13,6 +15,11 @@ def matrix_layers(model: nn.Module, wanted_by: str) -> list[nn.Linear | _ConvNd]
         message = f"{wanted_by} needs a model with linear or convolutional layers"
         raise StageFailed(message, error_class=ErrorClass.USER)
     return layers
+
+
+def in_full(step: Step) -> torch.autocast:
+    """Weights keep their own precision in what is computed of them alone, whatever the samples are computed in."""
+    return torch.autocast(step.x.device.type, enabled=False)
 
 
 def matrix(layer: nn.Linear | _ConvNd) -> Tensor:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import OrthogonalParams
-from advorch_builtins.parts.layers import matrix, matrix_layers
+from advorch_builtins.parts.layers import in_full, matrix, matrix_layers
+from advorch_builtins.parts.params import OrthogonalParams
 
 
 def orthogonal(site: Site, params: OrthogonalParams) -> Parts:
@@ -26,7 +26,8 @@ class Orthogonal:
     def __call__(self, step: Step, /) -> Tensor:
         """Logs the sum before lambda."""
         layers = matrix_layers(step.model, "orthogonal")
-        size = torch.stack([_size(_excess(matrix(layer)), self._params.form) for layer in layers]).sum()
+        with in_full(step):
+            size = torch.stack([_size(_excess(matrix(layer)), self._params.form) for layer in layers]).sum()
         step.log("orthogonality", size)
         return self._params.lambda_ * size
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from advorch.kit.attack.draws import Draws
 from advorch.kit.training.parts import Parts, Site
-from advorch_builtins.parts.catalog import OverfittingGuardParams
+from advorch.kit.training.sampling import order, take
+from advorch_builtins.parts.params import OverfittingGuardParams
 
 
 def overfitting_guard(site: Site, params: OverfittingGuardParams) -> Parts:
@@ -18,7 +19,9 @@ class OverfittingGuard:
     """Keeps the weights of the last epoch, and how they stood."""
 
     def __init__(self, site: Site, params: OverfittingGuardParams) -> None:
-        self._batch = site.data.take(slice(0, site.settings.batch)).to(site.device)
+        first = order(site.seeds.stream("order"), 1, len(site.data))[: site.settings.batch]
+        self._batch = take(site.data, first, site.device)
+        self._ranks = site.ranks
         self._attack = site.attacks(params.attack, "eval")
         self._seed = site.seeds.stream("overfitting-guard")
         self._drop = params.drop
@@ -43,7 +46,7 @@ class OverfittingGuard:
             right = model.eval()(adversarial).argmax(1) == self._batch.y
         for part, training in modes:
             part.training = training
-        return float(right.double().mean())
+        return float(self._ranks.total(right.double().mean())) / self._ranks.size  # the same on every rank
 
     def state(self) -> dict[str, Tensor]:
         """The last accuracy and weights."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advorch.kit.training.parts import Parts, Site, Turn
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import SamParams
+from advorch_builtins.parts.params import SamParams
 
 
 def sam(site: Site, params: SamParams) -> Parts:
@@ -30,7 +30,7 @@ class Sam:
 
     def update(self, step: Step, turn: Turn, /) -> Tensor:
         """Two gradients; the loss that is reported is that at the weights themselves."""
-        loss = turn.slope(step, alone=self._params.scope == "rank")
+        loss = turn.slope(step) if self._params.scope == "batch" else turn.slope_alone(step)
         with moved(turn.model, self._ascent(turn.model)), frozen_statistics(turn.model):
             turn.clear()
             turn.slope(step)
@@ -40,18 +40,19 @@ class Sam:
     @torch.no_grad()
     def _ascent(self, model: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
         """rho T^2 g / |T g|, where T is the identity, or the sizes of the weights."""
-        slopes = [(weight, weight.grad) for weight in model.parameters() if weight.grad is not None]
-        scaled = [(weight, slope * _size(weight) if self._params.adaptive else slope) for weight, slope in slopes]
-        length = torch.stack([slope.norm() for _, slope in scaled]).norm().clamp_min(1e-12)
-        factor = self._params.rho / length
-        return [
-            (weight, factor * slope * (_size(weight) if self._params.adaptive else 1.0)) for weight, slope in scaled
+        scaled = [
+            (weight, weight.grad * size, size)
+            for name, weight in model.named_parameters()
+            for size in [_size(name, weight) if self._params.adaptive else weight.new_ones(())]
+            if weight.grad is not None
         ]
+        factor = self._params.rho / torch.stack([slope.norm() for _, slope, _ in scaled]).norm().clamp_min(1e-12)
+        return [(weight, factor * slope * size) for weight, slope, size in scaled]
 
 
-def _size(weight: Tensor) -> Tensor:
-    """|w|, kept away from zero as in the paper's code."""
-    return weight.abs() + 0.01
+def _size(name: str, weight: Tensor) -> Tensor:
+    """|w|, kept away from zero as in the paper's code; biases are not scaled there either."""
+    return weight.abs() + 0.01 if "weight" in name else torch.ones_like(weight)
 
 
 @contextmanager

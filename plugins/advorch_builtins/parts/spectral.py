@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrizations, parametrize
 
+from advorch.api import ErrorClass, StageFailed
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.step import Step
-from advorch_builtins.parts.catalog import SpectralNormParams, SpectralPenaltyParams
-from advorch_builtins.parts.layers import matrix, matrix_layers
+from advorch_builtins.parts.layers import in_full, matrix, matrix_layers
+from advorch_builtins.parts.params import SpectralNormParams, SpectralPenaltyParams
 
 
 def spectral_norm(site: Site, params: SpectralNormParams) -> Parts:
@@ -22,9 +23,16 @@ def spectral_norm(site: Site, params: SpectralNormParams) -> Parts:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(site.seeds.stream("spectral-norm"))
         for layer in matrix_layers(site.model, "spectral-norm"):
+            _refuse_nothing(layer)
             parametrizations.spectral_norm(layer, n_power_iterations=params.power_iterations)
             parametrize.register_parametrization(layer, "weight", _Scaled(params.cap))
     return Parts(baking=(partial(_bake, cap=params.cap),))
+
+
+def _refuse_nothing(layer: nn.Linear | _ConvNd) -> None:
+    if not layer.weight.any():
+        message = f"spectral-norm cannot divide the weights of {layer} by their norm: all of them are zero"
+        raise StageFailed(message, error_class=ErrorClass.USER, hint="start that layer at random")
 
 
 class _Scaled(nn.Module):
@@ -73,19 +81,19 @@ class SpectralPenalty:
     def __call__(self, step: Step, /) -> Tensor:
         """Logs the largest of the singular values."""
         layers = matrix_layers(step.model, "spectral-penalty")
-        found = [self._sigma(place, matrix(layer)) for place, layer in enumerate(layers)]
-        sigmas = torch.stack(found)
+        with in_full(step):
+            sigmas = torch.stack([self._sigma(place, matrix(layer)) for place, layer in enumerate(layers)])
         step.log("largest_singular_value", sigmas.max())
         return self._params.lambda_ * sigmas.square().sum()
 
     def _sigma(self, place: int, weights: Tensor) -> Tensor:
         """u' W v, differentiable in W; u is kept for the next step."""
-        row, fixed = self._rows[place], weights.detach().to(self._rows[place].dtype)
+        row, fixed = self._rows[place], weights.detach()
         for _ in range(self._params.power_iterations):
             column = _unit(fixed.T @ row)
             row = _unit(fixed @ column)
         self._rows[place] = row
-        sigma: Tensor = row.to(weights.dtype) @ weights @ column.to(weights.dtype)
+        sigma: Tensor = row @ weights @ column
         return sigma
 
     def state(self) -> dict[str, Tensor]:

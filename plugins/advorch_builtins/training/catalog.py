@@ -23,7 +23,7 @@ from advorch.api import (
 )
 from advorch.kit.perturbation.scene import Scene
 from advorch.kit.training.loss_names import LossName
-from advorch_builtins.parts import catalog as parts
+from advorch_builtins.parts import params as parts
 
 
 class ErmParams(Params):

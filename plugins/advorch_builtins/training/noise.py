@@ -11,7 +11,7 @@ from torch.nn import functional
 from advorch.api import Box, ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
 from advorch.kit.box import into_box
-from advorch.kit.training.step import Step, accuracy
+from advorch.kit.training.step import Step
 from advorch_builtins.training.catalog_noise import NoiseParams
 
 
@@ -20,7 +20,7 @@ def loss(step: Step, params: NoiseParams) -> Tensor:
     noisy = noised(step.x, step.draws("noise"), params, step.box)
     both = torch.cat([step.x, noisy]) if params.alpha else noisy
     logits = step.model(both)
-    step.log("accuracy", accuracy(logits[-len(noisy) :], step.y))
+    step.judge(logits[-len(noisy) :])
     losses = [functional.cross_entropy(part, step.y) for part in logits.split(len(noisy))]
     return losses[0] if len(losses) == 1 else params.alpha * losses[0] + (1 - params.alpha) * losses[1]
 

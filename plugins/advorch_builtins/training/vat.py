@@ -29,7 +29,7 @@ def loss(step: Step, params: VatParams) -> Tensor:
         x = step.unlabelled.x
         with torch.set_grad_enabled(params.entropy > 0):
             logits = step.model(x)
-        return supervised + _smoothing(step, params, x, step.unlabelled.ids, logits)
+        return supervised + step.over_unlabelled(_smoothing(step, params, x, step.unlabelled.ids, logits))
 
 
 def _smoothing(step: Step, params: VatParams, x: Tensor, ids: Tensor, logits: Tensor) -> Tensor:

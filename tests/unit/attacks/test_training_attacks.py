@@ -111,6 +111,22 @@ def test_without_noise_and_at_full_length_random_fgsm_is_fgsm(
     assert torch.allclose(found, (x + EPSILON * slope.sign()).clamp(0, 1), atol=1e-6)
 
 
+def test_in_training_the_start_may_leave_the_box_and_in_evaluation_not(
+    trained: nn.Module, held_out: tuple[Tensor, Tensor]
+) -> None:
+    """The authors' code brings back the sample that is trained on alone; a start that is judged has to be legal."""
+    x, y = held_out
+    lowest = {}
+    for finish in (Finish.LAST, Finish.FOOLED):
+        counting = Counting(trained)
+        found = random_fgsm.perturb(victim_of(counting, finish=finish), x, y, RandomFgsmParams(), rng_of(x))
+        lowest[finish] = float(torch.cat(counting.seen).min())
+        assert 0 <= float(found.min()) <= float(found.max()) <= 1
+        assert float((found - x).abs().max()) <= EPSILON + 1e-6
+    assert lowest[Finish.LAST] < -0.05
+    assert lowest[Finish.FOOLED] == 0
+
+
 def test_what_nothing_cuts_fits_into_the_ball_that_it_is_given() -> None:
     ref = random_fgsm.unbounded(0.3, 2.0, 1.0)
     epsilon, noise, alpha = (float(str(ref.with_[name])) for name in ("epsilon", "noise", "alpha"))

@@ -27,7 +27,7 @@ def test_every_filter_of_a_direction_is_as_long_as_the_models_own() -> None:
                 own, drawn = (values.detach().flatten(1).norm(dim=1) for values in (weight, direction[name]))
                 assert torch.allclose(own, drawn, rtol=1e-5)
     first, second = (torch.cat([one.flatten() for one in way.values()]) for way in filter_directions(module, 3))
-    assert abs(float(nn.functional.cosine_similarity(first, second, dim=0))) < 0.1
+    assert abs(float(nn.functional.cosine_similarity(first, second, dim=0))) < 0.3
 
 
 def test_models_of_one_architecture_are_moved_along_the_same_draws() -> None:
@@ -75,6 +75,6 @@ def test_findings_have_a_surface_and_a_profile() -> None:
     subject = Subject(data=learnable_data(12, (4,), 2), models=models)
     found = LossSurface().reduce(subject, rows_of(LossSurface(), subject, params, 5), params)
     assert set(found.pictures()) == {"Loss over the weights", "Loss along the axes"}
-    assert found.metrics["a.rise"] == pytest.approx(found.metrics["b.rise"])
+    assert found.metrics["one.rise"] == pytest.approx(found.metrics["other.rise"])
     with pytest.raises(StageFailed, match="an even grid has no point in the middle"):
         rows_of(LossSurface(), subject, LossSurfaceParams(points=4), 5)

@@ -80,7 +80,7 @@ def test_curves_are_means_of_what_was_recorded() -> None:
     found = recipes(
         Subject(data=line(), models=models(*shifted(0.0, 0.1), history=history)), names=["a"], curves=["lds"]
     )
-    assert set(found.figures) == {"Error of every draw", "lds by epoch"}
+    assert set(found.figures) == {"Error of every draw", "LDS by epoch"}
     assert recipes(Subject(data=line(), models=models(Threshold(0.0))), curves=["lds"]).figures == {}
 
 

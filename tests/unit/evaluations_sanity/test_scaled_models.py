@@ -23,8 +23,8 @@ from advorch_builtins.datasets import catalog as datasets
 Lab = SimpleNamespace
 SAMPLES = 64
 BALLS = {Norm.LINF: 0.2, Norm.L2: 1.0}
-RAW = ("proximal", "difference")
-"""They take the gradient as long as it is."""
+RAW = ("proximal", "difference", "near-pgd")
+"""They take the gradient as long as it is, or climb a divergence from a prediction that is certain already."""
 SLOW = ("cw", "lbfgs", "fab", "fab-t", "apgd-t", "dim", "tim", "smallest")
 ATTACKS = [
     component

@@ -1,16 +1,22 @@
 """Models that may refuse: whom a refusal saves, and that attacks work against both halves."""
 
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor, nn
 
+from advorch.components import Attack
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.refusal import as_right, fooled_despite, refuses
 from advorch.kit.attack.run import run_attack
 from advorch.kit.attack.victim import Victim
 from advorch.registry.discovery import discover
-from advorch.testing.fakes import Hesitant, LinearModel
-from advorch.threat import Norm
+from advorch.testing.common import small_params
+from advorch.testing.fakes import Hesitant, LinearModel, learnable_data, small_conv
+from advorch.threat import Goal, Norm
 
+REGISTRY = discover()
 LOGITS = torch.tensor([[3.0, 1.0, 0.0], [1.0, 3.0, 0.0], [1.0, 3.0, 5.0], [3.0, 1.0, 5.0]])
 Y = torch.zeros(4, dtype=torch.int64)
 
@@ -71,9 +77,8 @@ def test_every_kind_of_attack_ends_where_it_is_not_refused() -> None:
     x = torch.tensor([[0.35, 0.7], [0.4, 0.5], [0.3, 0.62]])
     y = torch.tensor([0, 0, 0])
     refused = Wall()(x).argmax(1) == 2
-    registry = discover()
     for name in ("pgd", "apgd-ce", "apgd-t", "fmn", "deepfool", "fab", "square"):
-        component = registry.component(f"attack/{name}")
+        component = REGISTRY.component(f"attack/{name}")
         few = {"queries": 100} if name == "square" else {"steps": 20}
         params = component.nested_schema().parse({"epsilon": 0.3, **few})
         result = run_attack(component.load(), victim(Wall(), budget=component.threat.budget), x, y, params, Draws(0, y))
@@ -85,8 +90,37 @@ def test_every_kind_of_attack_ends_where_it_is_not_refused() -> None:
 
 def test_targets_are_classes() -> None:
     x, y = torch.rand(64, 4), torch.zeros(64, dtype=torch.int64)
-    component = discover().component("attack/pgd")
+    component = REGISTRY.component("attack/pgd")
     params = component.nested_schema().parse({"epsilon": 0.3, "targeted": True, "steps": 2})
     model = Hesitant(LinearModel(4, 3), least=-100.0)
     target = run_attack(component.load(), victim(model, targeted=True), x, y, params, Draws(0, torch.arange(64))).target
     assert set(target.tolist()) == {1, 2}
+
+
+class Wary(Hesitant):
+    """Refuses images of too much contrast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.inner(x)
+        return torch.cat([logits, (logits.amax(1) + 2 * (x.flatten(1).std(1) - 0.24))[:, None]], 1)
+
+
+ATTACKS = [
+    component
+    for component in map(REGISTRY.component, REGISTRY.ids())
+    if isinstance(component, Attack) and not component.perturbation and not component.surrogates
+]
+
+
+@pytest.mark.parametrize("component", ATTACKS, ids=lambda component: component.name)
+def test_no_attack_takes_a_refusal_for_a_success(component: Attack[Any]) -> None:
+    data = learnable_data(8, (1, 8, 8), 4)
+    model = Wary(small_conv(1, 8, 4).eval()).eval()
+    for targeted in {goal is Goal.TARGETED for goal in component.threat.goals}:
+        prey = Victim(
+            model, box=(0.0, 1.0), norm=min(component.threat.norms), epsilon=0.3, access=component.threat.access,
+            targeted=targeted, budget=component.threat.budget,
+        )  # fmt: skip
+        params = small_params(component)
+        found = run_attack(component.load(), prey, data.x, data.y, params, Draws(0, data.ids))
+        assert not bool(found.adversarial_prediction[found.success].eq(4).any())

@@ -49,7 +49,7 @@ def test_the_radius_of_a_linear_model_is_its_distance() -> None:
     guess, radius = found(distances, 10_000, 0.001)
     assert guess.tolist() == [1, 1, 1, 1, 0]
     assert bool((radius <= distances.abs()).all()), "the bound is from below"
-    assert torch.allclose(radius, distances.abs(), atol=0.03)
+    assert torch.allclose(radius, distances.abs(), atol=0.06)  # three deviations of 10,000 draws below
 
 
 def test_it_abstains_where_two_classes_are_level() -> None:

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advorch.errors import StageFailed
 from advorch.kit.data import Data
+from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.step import Inner, Step
 from advorch.kit.training.strength import Strength, strength
-from advorch.kit.training.trainer import Recipe, Trainer
+from advorch.kit.training.trainer import Place, Recipe, Trainer
 from advorch.params import AttackRef
 from advorch.seeds import Seeds
 from advorch.settings import TrainingSettings
@@ -118,6 +120,16 @@ def test_logs_of_a_second_pass_do_not_replace_the_first() -> None:
         made._turn.slope(step)
     assert step.logged["size"] == 1.0
     assert step.right is not None
+
+
+def test_ranks_without_labels_for_a_step_are_refused_beside_unlabelled_samples() -> None:
+    torch.manual_seed(0)
+    recipe = Recipe(
+        model=nn.Linear(3, 2), objective=lambda step: step.model(step.x).sum(), data=data(), unlabelled=data(),
+        settings=TrainingSettings(batch=7), seeds=Seeds(1),
+    )  # fmt: skip
+    with pytest.raises(StageFailed, match="1 labelled samples for 2 ranks"):
+        Trainer(recipe, Place("cpu", Ranks(0, 2)))
 
 
 def test_the_layout_of_images_changes_no_number() -> None:

@@ -12,7 +12,18 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-PARTS = ("sam", "awp", "descent-direction", "class-focused", "spectral-norm", "spectral-penalty", "ema")
+PARTS = (
+    "sam",
+    "awp",
+    "descent-direction",
+    "class-focused",
+    "spectral-norm",
+    "spectral-penalty",
+    "ema",
+    "free",
+    "elle",
+    "semi",
+)
 CASES = ("epoch", "norm", "step", *PARTS)
 MEMBER = Path(__file__).with_name("training_member.py")
 

@@ -93,7 +93,7 @@ def test_a_stage_brings_the_part_that_it_is_called_after(digits: Any, tmp_path: 
     digits.scratch, digits.committed = tmp_path / "by part", []
     assert weights(by_stage) == weights(train(digits, parts=[{"uses": "sam", "with": {"rho": 0.1}}]))
     digits.scratch, digits.committed = tmp_path / "both", []
-    with pytest.raises(StageFailed, match="two parts bring a descent"):
+    with pytest.raises(StageFailed, match="two parts want to decide how weights move"):
         train(digits, SAM, parts=[{"uses": "awp"}])
 
 

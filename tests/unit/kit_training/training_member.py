@@ -26,6 +26,8 @@ from advorch_builtins.attacks import catalog
 from advorch_builtins.defenses.adversarial import loss
 from advorch_builtins.defenses.catalog import AdversarialParams
 from advorch_builtins.parts import catalog as parts_catalog
+from advorch_builtins.training.catalog_vat import VatParams
+from advorch_builtins.training.vat import loss as vat
 
 PGD = AttackRef.parse({"uses": "pgd", "with": {"epsilon": 0.1, "steps": 4, "alpha": 0.03}})
 ATTACKS = {item.id: item for item in catalog.advorch_components()}
@@ -43,8 +45,12 @@ PARTS: dict[str, dict[str, object]] = {
     "spectral-norm": {},
     "spectral-penalty": {"lambda": 0.1},
     "ema": {"decay": 0.9},
+    "free": {"epsilon": 0.1, "replays": 2},
+    "elle": {"epsilon": 0.3, "lambda": 1e7, "adaptive": False},
 }
 CASES |= {name: CASES["epoch"] | {"epochs": 1} for name in PARTS}
+# 12 labelled and 7 unlabelled samples a step: two ranks share the one evenly and the other not
+CASES["semi"] = CASES["epoch"] | {"steps": 3, "unlabelled_batch": 7}
 
 
 def pictures() -> Data:
@@ -76,12 +82,17 @@ def parts(case: str, site: Site) -> Parts:
     return made
 
 
+def semi(step: Step) -> Tensor:
+    """Virtual adversarial training with samples that have no labels."""
+    return vat(step, VatParams(epsilon=0.5))
+
+
 def train(case: str, ranks: Ranks) -> tuple[nn.Module, list[dict[str, float]]]:
     settings, data = TrainingSettings.parse(CASES[case]), pictures()
     attacks = NamedAttacks(ATTACKS.__getitem__, data.box)
     recipe = Recipe(
-        model=small_cnn(case), objective=objective, data=data, settings=settings, seeds=Seeds(3), attacks=attacks,
-        parts=partial(parts, case),
+        model=small_cnn(case), objective=semi if case == "semi" else objective, data=data, settings=settings,
+        seeds=Seeds(3), attacks=attacks, parts=partial(parts, case), unlabelled=data if case == "semi" else None,
     )  # fmt: skip
     trainer = Trainer(recipe, Place("cpu", ranks))
     seen = [trainer.epoch(1)]

@@ -10,8 +10,8 @@ from advorch.errors import StageFailed
 from advorch.kit.training.parts import Parts
 from advorch.params import AttackRef
 from advorch_builtins.parts.averages import Ema, Swa, ema, swa
-from advorch_builtins.parts.catalog import EmaParams, NoParams, OverfittingGuardParams, SwaParams
 from advorch_builtins.parts.overfitting_guard import OverfittingGuard, overfitting_guard
+from advorch_builtins.parts.params import EmaParams, NoParams, OverfittingGuardParams, SwaParams
 from advorch_builtins.parts.recomputed_statistics import recomputed_statistics
 
 ATTACK = AttackRef.parse({"uses": "stand-in", "with": {"epsilon": 0.05}})
@@ -122,9 +122,62 @@ def test_a_restored_guard_remembers(workshop: Any) -> None:
     assert float(model.share.detach()) == 1.0
 
 
+def test_a_fall_undoes_the_average_too(workshop: Any) -> None:
+    """By epochs that a stand-in attack judges: the third learns labels that are turned round, and is undone."""
+    data = workshop.cloud(count=64)
+    turned = {"now": False}
+
+    def objective(step: Any) -> Tensor:
+        logits = step.model(step.x)
+        y = 1 - step.y if turned["now"] else step.y
+        return nn.functional.cross_entropy(logits, y)
+
+    def both(site: Any, params: OverfittingGuardParams) -> Parts:
+        return overfitting_guard(site, params).joined(ema(site, EmaParams(decay=0.5)))
+
+    params = OverfittingGuardParams(attack=ATTACK, drop=0.2)
+    trainer = workshop.trainer(
+        both, params, data=data, objective=objective, batch=8, epochs=9, optimizer="adam", lr=0.1
+    )
+    found = []
+    for number in (1, 2, 3):
+        turned["now"] = number == 3
+        trainer.epoch(number)
+        if number == 2:
+            trained = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+            trainer.watched(number)
+            followed = {name: value.clone() for name, value in trainer.judged().state_dict().items()}
+        else:
+            found.append(trainer.watched(number))
+    assert found == [False, True]
+    assert all(torch.equal(value, trained[name]) for name, value in trainer.model.state_dict().items())
+    assert all(torch.equal(value, followed[name]) for name, value in trainer.judged().state_dict().items())
+
+
+def test_the_guard_looks_at_the_first_batch_that_is_trained_on(workshop: Any) -> None:
+    data = workshop.cloud(count=40)
+    ordered = data.take(data.y.argsort())
+    seen: list[Tensor] = []
+
+    def objective(step: Any) -> Tensor:
+        seen.append(step.ids)
+        return nn.functional.cross_entropy(step.model(step.x), step.y)
+
+    params = OverfittingGuardParams(attack=ATTACK)
+    trainer = workshop.trainer(overfitting_guard, params, data=ordered, objective=objective, batch=10)
+    trainer.epoch(1)
+    assert trainer.parts.watchers[0]._batch.ids.tolist() == seen[0].tolist()
+
+
+def test_a_remainder_of_one_sample_is_no_batch(workshop: Any) -> None:
+    trainer = workshop.trainer(recomputed_statistics, NoParams(), normed(), data=workshop.cloud(25), batch=8, steps=3)
+    trainer.epoch(1)
+    assert bool(torch.isfinite(trainer.judged()[1].running_var).all())
+
+
 def test_there_is_one_average(workshop: Any) -> None:
     def both(site: Any, params: EmaParams) -> Parts:
         return ema(site, params).joined(swa(site, SwaParams()))
 
-    with pytest.raises(StageFailed, match="two parts bring a average: ema and swa"):
+    with pytest.raises(StageFailed, match="two parts want to decide how weights are averaged"):
         workshop.trainer(both, EmaParams())

@@ -7,8 +7,8 @@ import torch
 
 from advorch.errors import StageFailed
 from advorch.kit.data import Data
-from advorch_builtins.parts.catalog import ClassFocusedParams
 from advorch_builtins.parts.class_focused import Bandit, class_focused
+from advorch_builtins.parts.params import ClassFocusedParams
 
 
 def bandit(workshop: Any, **values: Any) -> Bandit:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from advorch.kit.training.parts import Parts
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.strength import Strength
-from advorch_builtins.parts.catalog_linear import ElleParams, FreeParams
 from advorch_builtins.parts.elle import Elle, nonlinearity
 from advorch_builtins.parts.free import Free, free
+from advorch_builtins.parts.params import ElleParams, FreeParams
 
 
 def by_hand(model: nn.Module, batches: list[tuple[Tensor, Tensor]], epsilon: float, replays: int) -> Tensor:
@@ -71,7 +72,7 @@ def test_each_replay_is_an_update_and_leaves_no_gradient_on_the_samples(workshop
         def __init__(self) -> None:
             self.model, self.calls = workshop.smooth(), ""
 
-        def slope(self, step: Any, *, alone: bool = False) -> Tensor:
+        def slope(self, step: Any) -> Tensor:
             self.calls += "s"
             loss: Tensor = workshop.plain(step)
             loss.backward()
@@ -85,7 +86,7 @@ def test_each_replay_is_an_update_and_leaves_no_gradient_on_the_samples(workshop
 
     turn = Counting()
     step = workshop.step(turn.model)
-    Free(FreeParams(epsilon=0.1, replays=3)).update(step, turn)
+    Free(FreeParams(epsilon=0.1, replays=3), Ranks()).update(step, turn)
     assert turn.calls == "csa" * 3
     assert step.x.grad is None
     assert step.right is not None
@@ -156,3 +157,15 @@ def test_the_ball_grows_with_the_warmup(workshop: Any) -> None:
     whole = float(elle(step).detach())
     step.strength = Strength(epsilon=0.1)
     assert float(elle(step).detach()) < whole / 100
+
+
+def test_the_weight_of_elle_moves_once_a_step_however_often_the_loss_is_asked(workshop: Any) -> None:
+    """With SAM a step asks twice; its mean is over steps, and both halves have the same lambda."""
+
+    def both(site: Any, params: ElleParams) -> Parts:
+        return elle(site, params).joined(sam(site, SamParams(rho=0.1)))
+
+    params = ElleParams.parse({"epsilon": 0.2, "lambda": 10.0})
+    trainer = workshop.trainer(both, params, batch=8)
+    trainer.epoch(1)
+    assert trainer.parts.penalties[0]._count == 3

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from advorch.errors import StageFailed
-from advorch_builtins.parts.catalog import (
+from advorch_builtins.defenses.catalog_parts import GRADIENT_PENALTY
+from advorch_builtins.parts.gradient_penalty import GradientPenalty
+from advorch_builtins.parts.orthogonal import Orthogonal, orthogonal
+from advorch_builtins.parts.params import (
     GradientPenaltyParams,
     OrthogonalParams,
     SpectralNormParams,
     SpectralPenaltyParams,
 )
-from advorch_builtins.parts.gradient_penalty import GradientPenalty
-from advorch_builtins.parts.orthogonal import Orthogonal, orthogonal
 from advorch_builtins.parts.spectral import spectral_norm, spectral_penalty
 
 
@@ -57,6 +58,45 @@ def test_finite_differences_approach_the_exact_penalty_and_its_gradient(workshop
 def _trained(model: nn.Module) -> list[nn.Parameter]:
     """All but the last bias, which the slope does not depend on in a way that matters to this test."""
     return [weight for name, weight in model.named_parameters() if name != "2.bias"]
+
+
+def test_dropout_is_the_same_at_both_ends_of_the_difference(workshop: Any) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 50), nn.Tanh(), nn.Dropout(0.5), nn.Linear(50, 2)).double().train()
+    found = [
+        float(GradientPenalty(GradientPenaltyParams.parse({"lambda": 1.0} | values))(workshop.step(model)).detach())
+        for values in ({}, {"method": "finite-difference"})
+    ]
+    assert found[1] == pytest.approx(found[0], rel=1)  # masks of their own made it ten thousand times as large
+
+
+def test_the_global_random_numbers_go_on(workshop: Any) -> None:
+    part = GradientPenalty(GradientPenaltyParams(method="finite-difference"))
+    step = workshop.step(workshop.smooth())
+    before = torch.get_rng_state()
+    part(step)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_attack_is_asked_for_where_adversarial_samples_are_wanted() -> None:
+    with pytest.raises(ValueError, match="needs an `attack`"):
+        GRADIENT_PENALTY.schema().parse({"at": "adversarial"})
+
+
+def test_bf16_does_not_round_what_is_computed_of_weights(workshop: Any) -> None:
+    model = nn.Linear(40, 30).float()
+    part = Orthogonal(OrthogonalParams.parse({"lambda": 1.0}))
+    data = workshop.cloud(classes=30, shape=(40,), count=60)
+    exact = float(part(workshop.step(model, data)).detach())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert float(part(workshop.step(model, data)).detach()) == exact
+
+
+def test_weights_of_nothing_have_no_norm_to_be_divided_by(workshop: Any) -> None:
+    model = nn.Linear(3, 2)
+    nn.init.zeros_(model.weight)
+    with pytest.raises(StageFailed, match="all of them are zero"):
+        workshop.trainer(spectral_norm, SpectralNormParams(), model)
 
 
 def test_a_sample_s_penalty_does_not_depend_on_its_batch(workshop: Any) -> None:

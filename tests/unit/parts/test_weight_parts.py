@@ -10,8 +10,8 @@ from torch.nn import functional
 from advorch.kit.training.step import Step
 from advorch.params import AttackRef
 from advorch_builtins.parts.awp import awp, perturbation
-from advorch_builtins.parts.catalog import AwpParams, DescentDirectionParams, SamParams
 from advorch_builtins.parts.descent_direction import descent_direction, onto_simplex, shortest
+from advorch_builtins.parts.params import AwpParams, DescentDirectionParams, SamParams
 from advorch_builtins.parts.sharpness import sam
 
 ATTACK = AttackRef.parse({"uses": "stand-in", "with": {"epsilon": 0.05}})
@@ -44,10 +44,13 @@ def test_sam_steps_by_the_gradient_at_the_ascent_point(workshop: Any) -> None:
     assert torch.allclose(weights(model), expected, atol=1e-12)
 
 
-def test_the_adaptive_ascent_is_scale_invariant_up_to_its_floor(workshop: Any) -> None:
+def test_the_adaptive_ascent_is_measured_by_the_size_of_each_weight(workshop: Any) -> None:
     data, model = workshop.cloud(), workshop.smooth()
     here = slope(model, data)
-    sizes = [weight.detach().abs() + 0.01 for weight in model.parameters()]
+    sizes = [
+        weight.detach().abs() + 0.01 if name.endswith("weight") else torch.ones_like(weight)  # biases are not scaled
+        for name, weight in model.named_parameters()
+    ]
     scaled = [part * size for part, size in zip(here, sizes, strict=True)]
     length = torch.cat([part.flatten() for part in scaled]).norm()
     by = [2.0 * part * size / length for part, size in zip(scaled, sizes, strict=True)]
