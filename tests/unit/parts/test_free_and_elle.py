@@ -11,9 +11,10 @@ from torch.nn import functional
 from advorch.kit.training.parts import Parts
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.strength import Strength
-from advorch_builtins.parts.elle import Elle, nonlinearity
+from advorch_builtins.parts.elle import Elle, elle, nonlinearity
 from advorch_builtins.parts.free import Free, free
-from advorch_builtins.parts.params import ElleParams, FreeParams
+from advorch_builtins.parts.params import ElleParams, FreeParams, SamParams
+from advorch_builtins.parts.sharpness import sam
 
 
 def by_hand(model: nn.Module, batches: list[tuple[Tensor, Tensor]], epsilon: float, replays: int) -> Tensor:
