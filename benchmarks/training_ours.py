@@ -23,7 +23,7 @@ CHOICE: dict[str, tuple[str, dict[str, Any]]] = {
     "erm": ("train/erm", {}),
     "pgd": ("defend/adversarial", {"attack": {"uses": "pgd", "with": _INNER}}),
     "fast": ("defend/fast", {"epsilon": EPSILON}),
-    "trades": ("defend/trades", {"beta": BETA, "attack": {"uses": "near-pgd", "with": _INNER}}),
+    "trades": ("defend/trades", {"lambda": BETA, "attack": {"uses": "near-pgd", "with": _INNER}}),
     "sam": ("train/sam", {"rho": RHO}),
     "gradient-penalty": ("defend/gradient-penalty", {"lambda": LAMBDA}),
     "mart": ("defend/mart", {"attack": {"uses": "near-pgd", "with": {**_INNER, "loss": "cross-entropy"}}}),

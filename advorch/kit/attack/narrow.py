@@ -60,7 +60,8 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
-        return _spread(gradients[0].float(), weight.float(), ctx.size, ctx.padding), None, None, None
+        with torch.autocast("cpu", enabled=False):
+            return _spread(gradients[0].float(), weight.float(), ctx.size, ctx.padding), None, None, None
 
 
 def _spread(gradient: Tensor, weight: Tensor, size: tuple[int, int], padding: tuple[int, int]) -> Tensor:

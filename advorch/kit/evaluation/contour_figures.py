@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from advorch.kit.evaluation.figures import MARKS, new_figure, plain, png
+from advorch.kit.evaluation.surface_figures import arranged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FONT = 9
-_MOST_ACROSS = 3
 _LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _COLOURS = "PuOr"  # diverging about one half, for colour-blind eyes too
 _PALE = (-0.7, 1.7)  # ends of the colours, beyond the probabilities: dots are to be seen on all of them
@@ -37,8 +37,7 @@ class Contours:
 
 def contour_panels(shown: Contours) -> bytes:
     """Rows of panels; the black line is where the probability is one half."""
-    columns = min(_MOST_ACROSS, len(shown.panels))
-    lines = -(-len(shown.panels) // columns)
+    columns, lines = arranged(len(shown.panels))
     shape = float((shown.up[-1] - shown.up[0]) / (shown.across[-1] - shown.across[0]))
     figure = new_figure(width=1.3 + 2.5 * columns, height=0.8 + (0.3 + 2.3 * shape) * lines)
     grid = [axes for row in figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True) for axes in row]

@@ -15,8 +15,7 @@ _LEVELS = 14
 
 def surfaces(panels: Mapping[str, Tensor], reach: float) -> bytes:
     """Losses, drawn by their logarithm; the cross is the model itself."""
-    columns = min(_MOST_ACROSS, len(panels))
-    lines = -(-len(panels) // columns)
+    columns, lines = arranged(len(panels))
     figure = new_figure(width=1.3 + 2.4 * columns, height=0.7 + 2.3 * lines)
     grid = [axes for row in figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True) for axes in row]
     levels = _levels(panels)
@@ -38,6 +37,13 @@ def surfaces(panels: Mapping[str, Tensor], reach: float) -> bytes:
     figure.supxlabel("first direction, in lengths of the filters", fontsize=_FONT)
     figure.supylabel("second direction", fontsize=_FONT)
     return png(figure)
+
+
+def arranged(count: int) -> tuple[int, int]:
+    """Columns and lines for so many panels, three across at most, with as few empty places as may be."""
+    most = min(_MOST_ACROSS, count)
+    columns = min(range(min(2, most), most + 1), key=lambda across: (-count % across, -across))
+    return columns, -(-count // columns)
 
 
 def _levels(panels: Mapping[str, Tensor]) -> list[float]:

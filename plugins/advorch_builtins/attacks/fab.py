@@ -63,7 +63,7 @@ def side_by_side(
     tiled = rows.repeat(count)
     part, clean, labels = victim.roaming().take(tiled), x[tiled], y[tiled]
     found = shrink(part, clean, labels, _recipe(victim, x, params), objective=margin, memory=memory)
-    for column in torch.arange(len(tiled), device=rows.device).split(len(rows)):
+    for column in torch.split(torch.arange(len(tiled), device=rows.device), len(rows)):
         going = torch.isin(rows, unfinished(victim, x, best)).nonzero().squeeze(1)
         still = rows[going]
         best = best.put(still, best.take(still).joined(found.take(column[going])))

@@ -10,9 +10,11 @@ AttackMode = Annotated[Literal["eval", "train"], Field(description="mode of batc
 
 
 class TradesParams(Params):
-    """Zhang et al. 2019, as on CIFAR-10; on MNIST beta 1, and epsilon 0.3 in 40 steps of 0.01."""
+    """Zhang et al. 2019, as on CIFAR-10; on MNIST lambda 1, and epsilon 0.3 in 40 steps of 0.01."""
 
-    beta: Annotated[NonNegative, Field(description="weight of the divergence; the paper's 1 / lambda")] = 6.0
+    lambda_: Annotated[
+        NonNegative, Field(alias="lambda", description="weight of the divergence: `beta` in the authors' code")
+    ] = 6.0
     attack: Annotated[AttackRef, Field(description="the paper's is `near-pgd`, which climbs the divergence itself")] = (
         AttackRef(uses="near-pgd", with_={"epsilon": 0.031, "steps": 10, "alpha": 0.007, "loss": "kl"})
     )
@@ -87,7 +89,7 @@ def _hidden() -> ObjectiveFn[HiddenParams]:
 
 TRADES = Objective(
     name="trades",
-    summary="TRADES: the cross-entropy of clean samples, and beta KL(p(x) || p(x')) (Zhang et al. 2019)",
+    summary="TRADES: the cross-entropy of clean samples, and lambda KL(p(x) || p(x')) (Zhang et al. 2019)",
     params=TradesParams,
     load=_trades,
     stage=Kind.DEFEND,

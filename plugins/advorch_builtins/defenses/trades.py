@@ -1,6 +1,6 @@
 """TRADES: Zhang et al. 2019 (arXiv:1901.08573). MNIST at 0.3: 95.60 % under FGSM-1000, 92.46 % under the best attack.
 
-CE(f(x), y) + beta KL(p(x) || p(x')), x' = argmax KL(p(x) || p(x')) in the ball.
+CE(f(x), y) + lambda KL(p(x) || p(x')), x' = argmax KL(p(x) || p(x')) in the ball.
 """
 
 from torch import Tensor
@@ -16,7 +16,7 @@ def loss(step: Step, params: TradesParams) -> Tensor:
 
     The published code asks for the clean prediction twice, and batch norm counts it twice; here it is asked for once.
     """
-    adversarial = step.attack(params.attack, mode=params.mode) if params.beta else None
+    adversarial = step.attack(params.attack, mode=params.mode) if params.lambda_ else None
     clean = step.model(step.x)
     natural = functional.cross_entropy(clean, step.y)
     step.log("clean_loss", natural)
@@ -27,4 +27,4 @@ def loss(step: Step, params: TradesParams) -> Tensor:
     apart = kl(clean, logits).mean()
     step.log("divergence", apart)
     step.judge(logits)
-    return natural + params.beta * apart
+    return natural + params.lambda_ * apart

@@ -43,7 +43,7 @@ def test_the_divergence_of_certain_predictions_is_finite() -> None:
 
 def test_trades_is_the_formula_with_a_gradient_through_both_predictions(smooth: nn.Module, step_of: StepOf) -> None:
     step = step_of(smooth)
-    params = TradesParams.parse({"beta": 6, "attack": NEAR})
+    params = TradesParams.parse({"lambda": 6, "attack": NEAR})
     found = trades.loss(step, params)
     x, hard, y = step.x, step.attacked, step.y
     assert hard is not None
@@ -58,7 +58,7 @@ def test_trades_is_the_formula_with_a_gradient_through_both_predictions(smooth: 
 
 def test_trades_at_beta_zero_is_plain_training_and_attacks_nobody(smooth: nn.Module, step_of: StepOf) -> None:
     step = step_of(smooth)
-    found = trades.loss(step, TradesParams.parse({"beta": 0, "attack": NEAR}))
+    found = trades.loss(step, TradesParams.parse({"lambda": 0, "attack": NEAR}))
     assert number(found) == number(functional.cross_entropy(smooth(step.x), step.y))
     assert step.attacked is None
 

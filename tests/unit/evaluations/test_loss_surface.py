@@ -6,6 +6,7 @@ from torch import nn
 
 from advorch.errors import StageFailed
 from advorch.kit.evaluation.subject import Subject, SubjectModel
+from advorch.kit.evaluation.surface_figures import arranged
 from advorch.testing.evaluations import rows_of
 from advorch.testing.fakes import learnable_data, small_conv
 from advorch_builtins.evaluations.catalog_smoothness import LossSurfaceParams
@@ -78,3 +79,10 @@ def test_findings_have_a_surface_and_a_profile() -> None:
     assert found.metrics["one.rise"] == pytest.approx(found.metrics["other.rise"])
     with pytest.raises(StageFailed, match="an even grid has no point in the middle"):
         rows_of(LossSurface(), subject, LossSurfaceParams(points=4), 5)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, (1, 1)), (2, (2, 1)), (3, (3, 1)), (4, (2, 2)), (5, (3, 2)), (6, (3, 2))]
+)
+def test_panels_leave_few_places_empty(count: int, expected: tuple[int, int]) -> None:
+    assert arranged(count) == expected
