@@ -95,6 +95,9 @@ class Component(Generic[P, F_co]):
 @functools.cache
 def _joined(name: str, own: type[P], host: type[Params]) -> type[P]:
     apart = not issubclass(own, host) and not issubclass(host, own)
+    both = sorted(own.model_fields.keys() & host.model_fields.keys()) if apart else []
+    if both:
+        raise PluginError(f"{own.__module__}: '{name}' has a parameter that its host has too: {both[0]}", hint=_HINT)
     bases: tuple[Any, ...] = (own, host) if apart else (own if issubclass(own, host) else host,)
     joined: type[P] = create_model(name, __base__=bases, __module__=own.__module__)
     try:

@@ -38,7 +38,7 @@ class DescentDirection:
         return loss
 
     def _combine(self, model: nn.Module, slopes: Tensor) -> None:
-        shares = shortest(slopes.double() @ slopes.double().T, self._params.steps).to(slopes.dtype)
+        shares = shortest(slopes.double() @ slopes.double().T, self._params.search).to(slopes.dtype)
         direction = shares @ slopes
         if self._params.normalise:
             direction = direction / direction.norm().clamp_min(1e-12)

@@ -33,7 +33,7 @@ class DescentDirectionParams(Params):
     """Danskin's descent direction."""
 
     draws: Annotated[Count, Field(description="adversarial batches whose gradients are combined")] = 4
-    steps: Annotated[Count, Field(description="of the search for the shortest combination")] = 1000
+    search: Annotated[Count, Field(description="steps of the search for the shortest combination")] = 1000
     normalise: Annotated[bool, Field(description="move by the direction alone, of length 1, as in the paper")] = True
 
 

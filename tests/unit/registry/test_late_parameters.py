@@ -2,7 +2,7 @@
 
 import pytest
 
-from advorch.api import Kind, Params, Stage
+from advorch.api import Kind, Objective, Params, Stage
 from advorch.errors import PluginError
 
 
@@ -42,3 +42,10 @@ def test_a_schema_is_whole_when_it_is_handed_out_and_made_once() -> None:
     assert schema.__pydantic_complete__
     assert component.schema() is schema
     assert schema.parse({"steps": 4}).plain()["steps"] == 4
+
+
+def test_a_parameter_that_the_host_has_too_is_the_plugins_fault() -> None:
+    """Else one value would silently mean two things: `steps` of a loss, and of the epoch."""
+    loss = Objective(name="walk", summary="Walks", params=Usable, load=lambda: pytest.fail("never run"))
+    with pytest.raises(PluginError, match="'walk' has a parameter that its host has too: steps"):
+        loss.schema()
