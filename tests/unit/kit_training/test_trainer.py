@@ -279,9 +279,20 @@ def test_validation_counts_what_is_right_and_stays_right(desk: Any) -> None:
     attack = NamedAttacks(desk.lookup, data.box)(AttackRef.parse({"uses": "fgsm", "with": {"epsilon": 0.2}}), "eval")
     model.train()
     measured = Validator(data, batch=3, seed=1, attack=attack).measure(model, trainer(desk).place.ranks)
-    assert measured == {"clean_accuracy": 0.5, "robust_accuracy": 0.25}
+    assert measured == {"clean_accuracy": 0.5, "robust_accuracy": 0.25, "worst_class_accuracy": 0.0}
     assert model.training
-    assert Validator(data, batch=3, seed=1).measure(model, trainer(desk).place.ranks) == {"clean_accuracy": 0.5}
+    clean = Validator(data, batch=3, seed=1).measure(model, trainer(desk).place.ranks)
+    assert clean == {"clean_accuracy": 0.5, "worst_class_accuracy": 0.0}
+
+
+def test_the_worst_class_is_that_which_stands_least(desk: Any) -> None:
+    model = nn.Linear(2, 3, bias=False)
+    model.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    x = torch.tensor([[0.9, 0.1], [0.6, 0.5], [0.1, 0.9], [0.4, 0.5]])
+    data = Data(x=x, y=torch.tensor([0, 0, 1, 1]), ids=torch.arange(4), classes=("a", "b", "none"), box=(0.0, 1.0))
+    attack = NamedAttacks(desk.lookup, data.box)(AttackRef.parse({"uses": "fgsm", "with": {"epsilon": 0.2}}), "eval")
+    measured = Validator(data, batch=3, seed=1, attack=attack).measure(model, trainer(desk).place.ranks)
+    assert measured == {"clean_accuracy": 1.0, "robust_accuracy": 0.5, "worst_class_accuracy": 0.5}
 
 
 def test_an_epoch_of_steps_has_full_batches_of_both_kinds(desk: Any) -> None:
