@@ -12,6 +12,7 @@ from advorch.kit.adversarial_set import COLUMNS, AdversarialSet, write_adversari
 from advorch.kit.attack.checks import check_access, check_fit, check_open, check_same_samples, check_threat
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.levels import check_levels
+from advorch.kit.attack.refusal import check_answers
 from advorch.kit.attack.region import region_mask
 from advorch.kit.attack.run import Campaign, run_attack
 from advorch.kit.attack.victim import Victim
@@ -51,6 +52,7 @@ def _open_surrogates(context: StageContext, signature: Signature) -> "tuple[nn.M
     for surrogate in surrogates:
         check_fit(surrogate.signature, signature)
         check_open(surrogate.label, surrogate.access)
+        check_answers(surrogate.module, f"the surrogate '{surrogate.label}'", "connect what is inside it")
     return tuple(surrogate.module.to(context.device) for surrogate in surrogates)
 
 

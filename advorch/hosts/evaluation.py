@@ -64,11 +64,15 @@ class EvaluationJob:
         return {}
 
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
-        """Tables, figures and metrics from all rows; equal rows give equal bytes."""
-        findings = self._evaluation.reduce(self._subject, rows, self._settings)
+        """Tables, figures and metrics from all rows; equal rows give equal bytes, also where a model draws."""
+        import torch
+
         folder = self._context.scratch
-        write_tables(folder / "table", findings)
-        write_report(folder / "report", self._component, self._subject, findings)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(self._subject.seed, "reduce"))
+            findings = self._evaluation.reduce(self._subject, rows, self._settings)
+            write_tables(folder / "table", findings)
+            write_report(folder / "report", self._component, self._subject, findings)
         outputs = {
             "table": Output(type=ArtifactType.TABLE, folder=folder / "table"),
             "report": Output(type=ArtifactType.REPORT, folder=folder / "report"),

@@ -8,6 +8,7 @@ from advorch.artifacts import ArtifactType, Outcome, Output
 from advorch.components import AnyStageComponent, Perturbation
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.checks import check_fit
+from advorch.kit.attack.refusal import check_answers
 from advorch.kit.data import Data
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.kit.perturbation.fitted import Fitted, Print, write_fitted
@@ -63,6 +64,7 @@ def _check(
     if not model.access.allows(component.access):
         found = f"{component.id} needs {component.access.value} and the model grants {model.access.value}"
         raise _user_error(found, "fit it on a substitute, and apply it to this model")
+    check_answers(model.module, "the model", "fit it on what is inside, and apply it to this model")
     goal = Goal.UNTARGETED if settings.target is None else Goal.TARGETED
     if goal not in component.goals:
         what = "needs a target" if goal is Goal.UNTARGETED else "has no targeted form"

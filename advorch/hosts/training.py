@@ -9,6 +9,7 @@ from torch import nn
 from advorch.artifacts import ArtifactType, Outcome, Output, Signature, StoredInput
 from advorch.components import AnyStageComponent, Objective
 from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.attack.refusal import check_answers
 from advorch.kit.attack.victim import Finish
 from advorch.kit.codecs import ModelRecord, read_model, read_record, write_history, write_model
 from advorch.kit.data import Data
@@ -103,7 +104,9 @@ def warm_start(
     if settings.model and describe_model(context, settings.model, signature, label=record.label) != record:
         hint = "leave out `model:` under `with:`: the connected model brings its architecture"
         raise _user_error(f"`model: {settings.model.uses}` is not what is connected, which is '{name}'", hint)
-    return read_model(source.folder, partial(rebuild, context)), record
+    module = read_model(source.folder, partial(rebuild, context))
+    check_answers(module, "the connected model", "train what is inside it")
+    return module, record
 
 
 def trained_by(component: AnyStageComponent, settings: TrainingSettings) -> str:
@@ -137,6 +140,7 @@ def open_teacher(context: StageContext, like: Signature) -> nn.Module | None:
         return None
     teacher = open_model(context, connected[0])
     check_same("the teacher", teacher.signature, like)
+    check_answers(teacher.module, "the teacher", "connect what is inside it")
     return teacher.module
 
 

@@ -12,6 +12,7 @@ from advorch.artifacts import ArtifactType, DataInput, Input, Signature, StoredI
 from advorch.canonical import Json
 from advorch.components import AnyComponent, Model, Wrapper
 from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.attack.refusal import check_answers
 from advorch.kit.codecs import ModelRecord, read_data, read_history, read_model, read_record
 from advorch.kit.data import Data
 from advorch.params import DatasetRef, ModelRef, Params, location_fields
@@ -111,6 +112,7 @@ def build_around(
     component: Wrapper[Any], params: Params, signature: Signature, inner: nn.Module, *, seed: int
 ) -> nn.Module:
     """What surrounds a module that is there already, initialised from the seed."""
+    check_answers(inner, f"the model inside '{component.name}'", "put what refuses around everything else")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module: nn.Module = component.load()(params, signature, inner)

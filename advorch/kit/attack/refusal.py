@@ -7,10 +7,18 @@ it attacks both. A refusal fools nobody: an adversarial has to be taken for anot
 import torch
 from torch import Tensor, nn
 
+from advorch.errors import ErrorClass, StageFailed
+
 
 def refuses(module: nn.Module) -> bool:
     """Whether the last logit of a module is that of refusing."""
     return bool(getattr(module, "refuses", False))
+
+
+def check_answers(module: nn.Module, what: str, hint: str) -> None:
+    """An error about a model that may refuse, where whoever asks it wants an answer."""
+    if refuses(module):
+        raise StageFailed(f"{what} may refuse to answer", error_class=ErrorClass.USER, hint=hint)
 
 
 def fooled_despite(logits: Tensor, y: Tensor, *, refusing: bool) -> Tensor:

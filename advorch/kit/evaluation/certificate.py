@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.logits import check_logits
+from advorch.kit.numbers import check_numbers
 
 
 def lower_bound(counts: Tensor, total: int, alpha: float) -> Tensor:
@@ -39,6 +40,7 @@ def votes(module: nn.Module, x: Tensor, draws: Draws, *, sigma: float, count: in
     Every forward pass has draws of one sample only, so that no sample's votes depend on who else is certified. What
     the model computes is never lower than its own precision.
     """
+    check_numbers(x, "smoothing")
     rows = []
     with torch.autocast(x.device.type, enabled=False):
         for place, clean in enumerate(x):

@@ -11,6 +11,7 @@ from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.traceless import Mode, untouched
 from advorch.kit.attack.virtual import virtual_direction
+from advorch.kit.numbers import check_numbers
 from advorch.kit.training.divergence import kl
 
 _ROOM = 4  # xi over the rounding of a number near one, below which a step of xi is no step
@@ -63,9 +64,7 @@ def clean_logits(model: nn.Module, logits: Tensor) -> Tensor | None:
 
 def check_xi(xi: float, x: Tensor) -> None:
     """A step that rounding swallows is refused, and so are words."""
-    if not x.is_floating_point():
-        message = "virtual adversarial training is for numbers, and these samples are words"
-        raise StageFailed(message, error_class=ErrorClass.USER, hint="use `train/erm`")
+    check_numbers(x, "virtual adversarial training")
     smallest = _ROOM * torch.finfo(x.dtype).eps
     if xi < smallest:
         message = f"xi {xi:g} is lost in the rounding of {str(x.dtype).removeprefix('torch.')}"

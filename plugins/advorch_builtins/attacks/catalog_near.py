@@ -35,6 +35,7 @@ class RandomFgsmParams(Params):
 
     noise: Annotated[Share, Field(description="where it begins: evenly within this share of epsilon")] = 1.0
     alpha: Annotated[Positive, Field(description="length of the step, as a share of epsilon")] = 1.25
+    outside: Annotated[bool, Field(description="in training it may begin outside of the box of legal values")] = False
 
 
 def _random_fgsm() -> AttackFn[RandomFgsmParams]:

@@ -1,8 +1,8 @@
 """Random FGSM: the inner attack of Wong, Rice and Kolter, "Fast is better than free", ICLR 2020 (arXiv:2001.03994).
 
 z = project(u + alpha epsilon sign(grad J(u, y))), u drawn evenly within `noise` epsilon of the sample. The step may be
-longer than epsilon: the ball cuts it. In training u may leave the box, as in the authors' code: brought into it, most
-numbers of an MNIST digit would begin and end where FGSM does, and nets learn to resist that alone.
+longer than epsilon: the ball cuts it. In the authors' code for CIFAR-10 u is brought into the box, in that for MNIST it
+is not (`outside`): there most numbers of a digit would begin and end where FGSM does. An attack begins inside.
 """
 
 from torch import Tensor
@@ -22,12 +22,12 @@ from advorch_builtins.attacks.catalog_near import RandomFgsmParams
 def perturb(victim: Victim, x: Tensor, y: Tensor, params: RandomFgsmParams, rng: Draws) -> Tensor:
     """One step from a random place."""
     start = _within(params.noise)
-    judged = victim.finish is Finish.FOOLED  # the start itself may be the answer
+    legal = not params.outside or victim.finish is Finish.FOOLED  # then the start itself may be the answer
     recipe = Recipe(
         steps=1,
         direction=sign,
         schedule=share_of_epsilon(params.alpha),
-        start=_legal(start) if judged else start,
+        start=_legal(start) if legal else start,
     )
     return ascend(victim, x, y, recipe, rng)
 
@@ -44,17 +44,16 @@ def _legal(start: Start) -> Start:
     return lambda ball, rng: ball.project(start(ball, rng))
 
 
-def unbounded(epsilon: float, noise: float, alpha: float) -> AttackRef:
+def unbounded(epsilon: float, noise: float, alpha: float, outside: bool) -> AttackRef:
     """The step from within `noise` epsilon that nothing but the box cuts, as an attack in the ball that holds it all.
 
     N-FGSM: de Jorge et al., NeurIPS 2022 (arXiv:2202.01181).
     """
     reach = noise + alpha
-    return AttackRef(
-        uses="random-fgsm", with_={"epsilon": reach * epsilon, "noise": noise / reach, "alpha": alpha / reach}
-    )
+    return bounded(reach * epsilon, noise / reach, alpha / reach, outside)
 
 
-def bounded(epsilon: float, noise: float, alpha: float) -> AttackRef:
+def bounded(epsilon: float, noise: float, alpha: float, outside: bool) -> AttackRef:
     """The same cut by the ball."""
-    return AttackRef(uses="random-fgsm", with_={"epsilon": epsilon, "noise": noise, "alpha": alpha})
+    sizes = {"epsilon": epsilon, "noise": noise, "alpha": alpha}
+    return AttackRef(uses="random-fgsm", with_={**sizes, "outside": outside})

@@ -26,6 +26,9 @@ class FastParams(Params):
     noise: Annotated[
         NonNegative | None, Field(description="how far from the sample it begins, over epsilon; 1, and 2 for noise")
     ] = None
+    outside: Annotated[
+        bool, Field(description="begin outside of the box of legal values too, as the authors do on MNIST alone")
+    ] = False
     mode: Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")] = (
         "train"
     )

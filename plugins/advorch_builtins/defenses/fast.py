@@ -17,7 +17,7 @@ from advorch_builtins.defenses.catalog_fast import FastParams
 def loss(step: Step, params: FastParams) -> Tensor:
     """The cross-entropy of the adversarial samples alone."""
     shape = bounded if params.method == "random-start" else unbounded
-    adversarial = step.attack(shape(params.epsilon, params.start, params.step), mode=params.mode)
+    adversarial = step.attack(shape(params.epsilon, params.start, params.step, params.outside), mode=params.mode)
     logits = step.model(adversarial)
     step.judge(logits)
     return functional.cross_entropy(logits, step.y)

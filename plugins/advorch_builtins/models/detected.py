@@ -56,7 +56,10 @@ def looked(module: nn.Module, layer: str, x: Tensor) -> tuple[Tensor, Tensor]:
         return logits, logits
     with _overheard(module, layer) as heard:
         logits = module(x)
-    return logits, heard[-1].flatten(1)
+    if len(heard) != 1 or not isinstance(heard[0], Tensor):
+        message = f"layer '{layer}' gave {len(heard)} outputs of one pass, or none that is a tensor"
+        raise StageFailed(message, error_class=ErrorClass.USER, hint="name a layer that is called once")
+    return logits, heard[0].flatten(1)
 
 
 @contextmanager

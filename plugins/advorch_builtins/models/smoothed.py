@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from advorch.api import Signature
+from advorch.kit.numbers import check_numbers
 from advorch_builtins.models.catalog_around import SmoothedParams
 
 
@@ -24,6 +25,7 @@ class Smoothed(nn.Module):
         self.draws = draws
 
     def forward(self, x: Tensor) -> Tensor:
+        check_numbers(x, "smoothing")
         copies = (x + self.sigma * torch.randn_like(x) for _ in range(self.draws))
         said = torch.stack([self.inner(copy).log_softmax(1) for copy in copies])
         return said.logsumexp(0) - math.log(self.draws)

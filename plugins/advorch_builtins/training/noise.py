@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from advorch.api import Box, ErrorClass, StageFailed
+from advorch.api import Box
 from advorch.kit.attack.draws import Draws
 from advorch.kit.box import into_box
+from advorch.kit.numbers import check_numbers
 from advorch.kit.training.step import Step
 from advorch_builtins.training.catalog_noise import NoiseParams
 
@@ -27,9 +28,7 @@ def loss(step: Step, params: NoiseParams) -> Tensor:
 
 def noised(x: Tensor, draws: Draws, params: NoiseParams, box: Box | None) -> Tensor:
     """Each sample with noise of its own."""
-    if not x.is_floating_point():
-        message = "noise is for numbers, and these samples are words"
-        raise StageFailed(message, error_class=ErrorClass.USER, hint="use `train/erm`")
+    check_numbers(x, "noise")
     sample = tuple(x.shape[1:])
     law = {
         "uniform": lambda: draws.uniform(sample, -1.0, 1.0, like=x),

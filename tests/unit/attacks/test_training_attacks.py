@@ -111,6 +111,14 @@ def test_without_noise_and_at_full_length_random_fgsm_is_fgsm(
     assert torch.allclose(found, (x + EPSILON * slope.sign()).clamp(0, 1), atol=1e-6)
 
 
+def test_by_default_the_start_is_legal(trained: nn.Module, held_out: tuple[Tensor, Tensor]) -> None:
+    x, y = held_out
+    counting = Counting(trained)
+    random_fgsm.perturb(victim_of(counting, finish=Finish.LAST), x, y, RandomFgsmParams(), rng_of(x))
+    seen = torch.cat(counting.seen)
+    assert 0 <= float(seen.min()) <= float(seen.max()) <= 1
+
+
 def test_in_training_the_start_may_leave_the_box_and_in_evaluation_not(
     trained: nn.Module, held_out: tuple[Tensor, Tensor]
 ) -> None:
@@ -119,7 +127,7 @@ def test_in_training_the_start_may_leave_the_box_and_in_evaluation_not(
     lowest = {}
     for finish in (Finish.LAST, Finish.FOOLED):
         counting = Counting(trained)
-        found = random_fgsm.perturb(victim_of(counting, finish=finish), x, y, RandomFgsmParams(), rng_of(x))
+        found = random_fgsm.perturb(victim_of(counting, finish=finish), x, y, RandomFgsmParams(outside=True), rng_of(x))
         lowest[finish] = float(torch.cat(counting.seen).min())
         assert 0 <= float(found.min()) <= float(found.max()) <= 1
         assert float((found - x).abs().max()) <= EPSILON + 1e-6
@@ -128,7 +136,7 @@ def test_in_training_the_start_may_leave_the_box_and_in_evaluation_not(
 
 
 def test_what_nothing_cuts_fits_into_the_ball_that_it_is_given() -> None:
-    ref = random_fgsm.unbounded(0.3, 2.0, 1.0)
+    ref = random_fgsm.unbounded(0.3, 2.0, 1.0, outside=True)
     epsilon, noise, alpha = (float(str(ref.with_[name])) for name in ("epsilon", "noise", "alpha"))
     assert epsilon == pytest.approx(0.9)
     assert noise * epsilon == pytest.approx(0.6)

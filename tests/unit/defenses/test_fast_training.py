@@ -36,8 +36,7 @@ def test_a_random_start_is_cut_at_epsilon_and_mostly_ends_there(smooth: nn.Modul
 
 
 def test_noise_is_not_cut(smooth: nn.Module, step_of: StepOf) -> None:
-    """N-FGSM: within k + 1 epsilon, two thirds of the way on average beyond epsilon, and exactly one epsilon from
-    the noise."""
+    """N-FGSM: within k + 1 epsilon, half of all numbers beyond epsilon, and exactly one epsilon from the noise."""
     step = middle(step_of, smooth)
     moved = attacked(step, method="noise") - step.x
     assert 0.29 < float(moved.abs().max()) <= 0.3 + 1e-12

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from advorch.api import Signature
 from advorch.errors import ErrorClass, StageFailed
-from advorch.testing.fakes import LinearModel
+from advorch.kit.inputs import build_around
+from advorch.testing.fakes import Hesitant, LinearModel
 from advorch_builtins.models.catalog_around import COMPONENTS
 from advorch_builtins.models.detected import Detected
 from advorch_builtins.models.refusing import Refusing, calibrate, scores
@@ -209,3 +210,26 @@ def test_features_are_measured_by_those_of_clean_samples() -> None:
     scaled = (clean - model.mean) / model.deviation
     assert torch.allclose(scaled.mean(0), torch.zeros(3))
     assert bool(torch.isfinite(model.odds(clean)).all())
+
+
+@pytest.mark.parametrize("name", sorted(WRAPPERS))
+def test_nothing_goes_around_a_model_that_refuses(name: str) -> None:
+    """Its last logit would be taken for a class."""
+    component = WRAPPERS[name]
+    own = {"bits": 3} if name == "transformed" else {}
+    params = component.params.parse({"inner": {"uses": "stand-in"}, **own})
+    with pytest.raises(StageFailed, match="may refuse to answer"):
+        build_around(component, params, GREY, Hesitant(LinearModel(64, 3)), seed=0)
+
+
+def test_smoothing_is_for_numbers() -> None:
+    with pytest.raises(StageFailed, match="smoothing is for numbers"):
+        build("smoothed", LinearModel(64, 3), sigma=0.1, draws=2)(torch.ones(2, 64, dtype=torch.int64))
+
+
+def test_a_layer_that_is_never_called_is_named() -> None:
+    inner = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    inner.add_module("spare", nn.ModuleList([nn.Linear(3, 3)]))
+    inner.forward = lambda x: inner[1](inner[0](x))  # type: ignore[method-assign]
+    with pytest.raises(StageFailed, match="gave 0 outputs"):
+        build("detected", inner, layer="spare")(images())
