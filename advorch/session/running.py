@@ -72,7 +72,7 @@ class Running:
         self._registry = registry
         self._workspace = workspace
         self._options = options
-        self.id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        self.id = name_run(time.time())
         self.folder = workspace.runs / self.id
 
     def run(self) -> Finished:
@@ -192,3 +192,9 @@ def executor_named(name: str) -> Literal["ray", "inline"]:
     if name == "inline":
         return "inline"
     raise UsageError(f"there is no executor '{name}'", hint="executors: ray, inline")
+
+
+def name_run(now: float) -> str:
+    """The second, its fraction in three hexadecimal digits, and a random one: names sort as runs began."""
+    fraction = int(now % 1 * 16**3)
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{fraction:03x}{secrets.token_hex(1)[0]}"
