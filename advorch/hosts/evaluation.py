@@ -18,6 +18,7 @@ from advorch.kit.evaluation.stored_tables import read_table
 from advorch.kit.evaluation.subject import Subject, name_models, name_sets
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.kit.perturbation.opening import open_perturbations
+from advorch.kit.repeatable import same_draws
 from advorch.protocols import StageContext
 from advorch.seeds import derive
 
@@ -51,11 +52,8 @@ class EvaluationJob:
 
     def map(self, start: int, stop: int) -> "Mapping[str, Tensor]":
         """The rows of one slice, on the CPU; what a random model draws belongs to the slice, whoever maps it."""
-        import torch
-
         batch = self._subject.walked.take(slice(start, stop)).to(self._subject.device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(self._subject.seed, "slice", start))
+        with same_draws(derive(self._subject.seed, "slice", start)):
             rows = self._evaluation.map(self._subject, batch, self._settings)
         return {name: values.detach().cpu() for name, values in rows.items()}
 
@@ -65,11 +63,8 @@ class EvaluationJob:
 
     def reduce(self, rows: "Mapping[str, Tensor]") -> Outcome:
         """Tables, figures and metrics from all rows; equal rows give equal bytes, also where a model draws."""
-        import torch
-
         folder = self._context.scratch
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(self._subject.seed, "reduce"))
+        with same_draws(derive(self._subject.seed, "reduce")):
             findings = self._evaluation.reduce(self._subject, rows, self._settings)
             write_tables(folder / "table", findings)
             write_report(folder / "report", self._component, self._subject, findings)

@@ -1,18 +1,18 @@
 """The host of objectives: opens the ports, trains by the kit, hands over the model."""
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from torch import nn
 
-from advorch.artifacts import ArtifactType, Outcome, Output, Signature, StoredInput
+from advorch.artifacts import Outcome, Signature, StoredInput
 from advorch.components import AnyStageComponent, Objective
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.refusal import check_answers
 from advorch.kit.attack.victim import Finish
-from advorch.kit.codecs import ModelRecord, read_model, read_record, write_history, write_model
+from advorch.kit.codecs import ModelRecord, read_model, read_record
 from advorch.kit.data import Data
+from advorch.kit.handover import hand_over
 from advorch.kit.inputs import build_model, describe_model, open_data, open_model, rebuild
 from advorch.kit.training.attacks import NamedAttacks
 from advorch.kit.training.fit import fit
@@ -176,25 +176,6 @@ def prepare_validation(
     attack = attacks(settings.validate_with, "eval", Finish.FOOLED) if settings.validate_with else None
     seed = context.seeds.stream("validation")
     return Validator(cast(data, settings.precision), settings.batch, seed=seed, attack=attack)
-
-
-def hand_over(
-    context: StageContext,
-    module: nn.Module,
-    record: ModelRecord,
-    metrics: dict[str, float],
-    history: Sequence[Mapping[str, float]] = (),
-) -> Outcome:
-    """The model artifact, always in fp32, with what was measured on the way; rank 0 writes it."""
-    if context.rank:
-        return Outcome(outputs={}, metrics=metrics)
-    folder = context.scratch / "model"
-    write_model(folder, module.float(), record)
-    if history:
-        write_history(folder, history)
-    meta = {"label": record.label, "component": record.component, "access": record.access.value}
-    output = Output(type=ArtifactType.MODEL, folder=folder, meta=meta)
-    return Outcome(outputs={"model": output}, metrics=metrics)
 
 
 def _user_error(message: str, hint: str) -> StageFailed:

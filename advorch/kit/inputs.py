@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import nn
 
 from advorch.artifacts import ArtifactType, DataInput, Input, Signature, StoredInput
@@ -15,6 +14,7 @@ from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.refusal import check_answers
 from advorch.kit.codecs import ModelRecord, read_data, read_history, read_model, read_record
 from advorch.kit.data import Data
+from advorch.kit.repeatable import same_draws
 from advorch.params import DatasetRef, ModelRef, Params, location_fields
 from advorch.threat import Access
 
@@ -102,8 +102,7 @@ def build_model(context: Lookup, ref: ModelRef, signature: Signature, *, seed: i
     if isinstance(component, Wrapper):
         inner = build_model(context, params.inner, signature, seed=seed)
         return build_around(component, params, signature, inner, seed=seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with same_draws(seed):
         module: nn.Module = component.load()(params, signature)
     return module
 
@@ -113,8 +112,7 @@ def build_around(
 ) -> nn.Module:
     """What surrounds a module that is there already, initialised from the seed."""
     check_answers(inner, f"the model inside '{component.name}'", "put what refuses around everything else")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with same_draws(seed):
         module: nn.Module = component.load()(params, signature, inner)
     return module
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from advorch.artifacts import ArtifactType, Input, Outcome, Output, StoredInput
+from advorch.artifacts import Input, Outcome, StoredInput
 from advorch.canonical import Json
 from advorch.components import Wrapper
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.attack.checks import check_fit
 from advorch.kit.attack.traceless import untouched
-from advorch.kit.codecs import ModelRecord, read_record, write_model
+from advorch.kit.codecs import ModelRecord, read_record
+from advorch.kit.handover import hand_over
 from advorch.kit.inputs import OpenModel, build_around, find_model, named, open_data, open_model
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.validation import Validator
@@ -68,10 +69,5 @@ def measured(context: StageContext, made: Surrounded) -> dict[str, float]:
 
 
 def hand_on(context: StageContext, made: Surrounded, metrics: dict[str, float]) -> Outcome:
-    """The model artifact; rank 0 writes it."""
-    if context.rank:
-        return Outcome(outputs={}, metrics=metrics)
-    folder = context.scratch / "model"
-    write_model(folder, made.module.float(), made.record)
-    meta = {"label": made.record.label, "component": made.record.component, "access": made.record.access.value}
-    return Outcome(outputs={"model": Output(type=ArtifactType.MODEL, folder=folder, meta=meta)}, metrics=metrics)
+    """The model artifact of both."""
+    return hand_over(context, made.module, made.record, metrics)

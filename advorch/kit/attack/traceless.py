@@ -41,6 +41,16 @@ def _seed_everything(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
 
 
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[nn.Module]:
+    """The module in evaluation mode; afterwards, also after an error, each of its modules is in its own again."""
+    put_back = _keep_modes(module)
+    try:
+        yield module.eval()
+    finally:
+        put_back()
+
+
 def _keep_modes(module: nn.Module) -> Callable[[], None]:
     modes = [(part, part.training) for part in module.modules()]
 

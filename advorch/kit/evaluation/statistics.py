@@ -110,6 +110,12 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     return mean, Interval(mean - half, mean + half)
 
 
+def bounded_mean(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """The same as three cells of a table."""
+    mean, interval = mean_interval(values)
+    return (mean, interval.low, interval.high) if interval else (mean, None, None)
+
+
 def paired_difference(first: Tensor, second: Tensor, confidence: float = 0.95) -> tuple[float, Interval]:
     """Accuracy of `first` minus that of `second` on the same samples, with Bonett and Price's adjusted Wald interval.
 

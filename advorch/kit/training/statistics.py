@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from advorch.kit.attack.traceless import evaluating
 from advorch.kit.training.ranks import Ranks
 
 
@@ -36,17 +37,14 @@ def recompute(model: nn.Module, batches: Iterable[Tensor], ranks: Ranks) -> None
     layers = normalising(model)
     if not layers:
         return
-    modes = [(part, part.training) for part in model.modules()]
     momenta = [layer.momentum for layer in layers]
-    model.eval()
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # an equal average
-        layer.training = True
-    for x in batches:
-        model(x)
+    with evaluating(model):
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # an equal average
+            layer.training = True
+        for x in batches:
+            model(x)
     ranks.average_buffers(model)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
-    for part, training in modes:
-        part.training = training

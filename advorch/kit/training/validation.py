@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.traceless import evaluating
 from advorch.kit.data import Data
 from advorch.kit.training.ranks import Ranks
 from advorch.kit.training.step import Inner
@@ -25,16 +26,11 @@ class Validator:
         which counts the `worst_class_accuracy`."""
         place = next(chain(model.parameters(), model.buffers()), torch.empty(0)).device
         counts = torch.zeros(3, len(self._data.classes), dtype=torch.float64, device=place)
-        modes = [(part, part.training) for part in model.modules()]
-        model.eval()
-        try:
+        with evaluating(model):
             share = self._data.take(ranks.share(len(self._data)))
             for start in range(0, len(share), self._batch):
                 batch = share.take(slice(start, start + self._batch))
                 counts += self._count(model, batch.to(str(place)))
-        finally:
-            for part, training in modes:
-                part.training = training
         return self._shares(ranks.total(counts).cpu())
 
     def _shares(self, counts: Tensor) -> dict[str, float]:

@@ -18,6 +18,8 @@ from advorch.api import (
 )
 from advorch.kit.training.loss_names import LossName
 
+AttackMode = Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")]
+
 
 class MixParams(Params):
     """A loss on clean and on adversarial samples."""
@@ -26,9 +28,7 @@ class MixParams(Params):
         Share,
         Field(description="weight of the clean loss: 0 trains on adversarial examples alone, 0.5 is Goodfellow's mix"),
     ] = 0.0
-    mode: Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")] = (
-        "eval"
-    )
+    mode: AttackMode = "eval"
     loss: LossName = "cross-entropy"
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from advorch.api import AnyComponent, Kind, NonNegative, Objective, ObjectiveFn, Params, PartFn, Positive
+from advorch_builtins.defenses.catalog import AttackMode
 from advorch_builtins.parts import params as parts
 from advorch_builtins.training.catalog import ErmParams
 
@@ -29,9 +30,7 @@ class FastParams(Params):
     outside: Annotated[
         bool, Field(description="begin outside of the box of legal values too, as the authors do on MNIST alone")
     ] = False
-    mode: Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")] = (
-        "train"
-    )
+    mode: AttackMode = "train"
 
     @property
     def step(self) -> float:

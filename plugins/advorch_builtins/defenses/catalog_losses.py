@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advorch.api import AnyComponent, AttackRef, Kind, NonNegative, Objective, ObjectiveFn, Params, Share
-
-AttackMode = Annotated[Literal["eval", "train"], Field(description="mode of batch norm and dropout while attacking")]
+from advorch_builtins.defenses.catalog import AttackMode
 
 
 class TradesParams(Params):

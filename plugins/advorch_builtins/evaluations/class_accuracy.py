@@ -14,7 +14,7 @@ from torch import Tensor
 from advorch.kit.data import Data
 from advorch.kit.evaluation.class_figures import ClassBars, class_bars
 from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
-from advorch.kit.evaluation.statistics import Proportion, mean_interval, tail
+from advorch.kit.evaluation.statistics import Proportion, bounded_mean, mean_interval, tail
 from advorch.kit.evaluation.subject import Subject
 from advorch_builtins.evaluations.catalog_training import ClassAccuracyParams
 from advorch_builtins.evaluations.verdicts import Standing, judge, standings, worst_of
@@ -188,9 +188,8 @@ def _differences(recipes: Sequence[Recipe]) -> Table:
 
 def _difference(later: Recipe, first: Recipe, name: str) -> tuple[Value, ...]:
     pairs = list(zip(later.values(name), first.values(name), strict=False))
-    mean, interval = mean_interval([ours - theirs for ours, theirs in pairs])
-    bounds = (interval.low, interval.high) if interval else (None, None)
-    return (later.name, first.name, _MEASURES[name], mean, *bounds, len(pairs))
+    difference = bounded_mean([ours - theirs for ours, theirs in pairs])
+    return (later.name, first.name, _MEASURES[name], *difference, len(pairs))
 
 
 def _figure(recipes: Sequence[Recipe], classes: Sequence[str], shown: int) -> bytes:

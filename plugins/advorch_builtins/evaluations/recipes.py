@@ -15,7 +15,7 @@ from advorch.kit.attack.draws import Draws
 from advorch.kit.data import Data
 from advorch.kit.evaluation.curves import Axis, Curve, curves
 from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
-from advorch.kit.evaluation.statistics import mean_interval
+from advorch.kit.evaluation.statistics import bounded_mean, mean_interval
 from advorch.kit.evaluation.strips import strips
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch.kit.training.divergence import kl
@@ -126,7 +126,7 @@ def _table(families: Sequence[Family]) -> Table:
         (
             family.name,
             len(family.errors),
-            *_bounded(family.errors),
+            *bounded_mean(family.errors.tolist()),
             float(family.errors.median()),
             float(family.errors.min()),
             float(family.errors.max()),
@@ -149,12 +149,7 @@ def _paired(families: Sequence[Family]) -> Table:
 def _row(family: Family, best: Family) -> tuple[Value, ...]:
     shared = min(len(family.errors), len(best.errors))
     gap = family.errors[:shared] - best.errors[:shared]
-    return (family.name, best.name, shared, *_bounded(gap), int((gap < 0).sum()), int((gap > 0).sum()))
-
-
-def _bounded(values: Tensor) -> tuple[Value, Value, Value]:
-    mean, interval = mean_interval(values.tolist())
-    return (mean, interval.low, interval.high) if interval else (mean, None, None)
+    return (family.name, best.name, shared, *bounded_mean(gap.tolist()), int((gap < 0).sum()), int((gap > 0).sum()))
 
 
 def _panel(families: Sequence[Family], metric: str) -> dict[str, Curve]:

@@ -21,7 +21,7 @@ from advorch.kit.evaluation.curves import Axis, Curve, curves
 from advorch.kit.evaluation.figures import is_image
 from advorch.kit.evaluation.findings import Findings, Look, Table, Value, metrics_by_label
 from advorch.kit.evaluation.panels import Tile, shown_box, tile_grid, unit
-from advorch.kit.evaluation.statistics import mean_interval
+from advorch.kit.evaluation.statistics import bounded_mean, mean_interval
 from advorch.kit.evaluation.subject import Subject, SubjectModel
 from advorch_builtins.evaluations.catalog_training import SaliencyParams
 
@@ -116,10 +116,7 @@ def _row(label: str, own: Mapping[str, Tensor], first: Mapping[str, Tensor] | No
 
 def _bounded(values: Tensor | None) -> tuple[Value, Value, Value]:
     known = [] if values is None else _known(values)
-    if not known:
-        return None, None, None
-    mean, interval = mean_interval(known)
-    return (mean, interval.low, interval.high) if interval else (mean, None, None)
+    return bounded_mean(known) if known else (None, None, None)
 
 
 def _spread(labels: Sequence[str], cosines: Sequence[Tensor]) -> bytes:

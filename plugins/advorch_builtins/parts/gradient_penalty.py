@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from advorch.api import ErrorClass, StageFailed
+from advorch.kit.repeatable import same_draws
 from advorch.kit.training.parts import Parts, Site
-from advorch.kit.training.repeatable import same_draws
 from advorch.kit.training.statistics import frozen_statistics
 from advorch.kit.training.step import Step
 from advorch_builtins.parts.params import GradientPenaltyParams

@@ -4,6 +4,7 @@ figure 3), who measure it by five power iterations. LDS = -KL(p(x) || p(x + r)):
 import torch
 from torch import Tensor
 
+from advorch.kit.attack.traceless import evaluating
 from advorch.kit.training.divergence import kl
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.smoothness import Search, virtual_perturbation
@@ -33,12 +34,7 @@ class Lds:
 
 def smoothness(step: Step, search: Search) -> Tensor:
     """The mean over the batch; nothing of the model changes."""
-    modes = [(part, part.training) for part in step.model.modules()]
-    step.model.eval()
-    try:
+    with evaluating(step.model):
         moved = step.x + virtual_perturbation(step.model, step.x, step.draws("lds"), search)
         with torch.no_grad():
             return -kl(step.model(step.x), step.model(moved)).mean()
-    finally:
-        for part, training in modes:
-            part.training = training

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from advorch.kit.attack.draws import Draws
+from advorch.kit.attack.traceless import evaluating
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.sampling import order, take
 from advorch_builtins.parts.params import OverfittingGuardParams
@@ -41,11 +42,8 @@ class OverfittingGuard:
     def _measure(self, model: nn.Module) -> float:
         draws = Draws(self._seed, self._batch.ids)
         adversarial = self._attack(model, self._batch.x, self._batch.y, draws, None)
-        modes = [(part, part.training) for part in model.modules()]
-        with torch.no_grad():
-            right = model.eval()(adversarial).argmax(1) == self._batch.y
-        for part, training in modes:
-            part.training = training
+        with evaluating(model), torch.no_grad():
+            right = model(adversarial).argmax(1) == self._batch.y
         return float(self._ranks.total(right.double().mean())) / self._ranks.size  # the same on every rank
 
     def state(self) -> dict[str, Tensor]:

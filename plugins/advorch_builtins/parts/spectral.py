@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrizations, parametrize
 
 from advorch.api import ErrorClass, StageFailed
+from advorch.kit.repeatable import same_draws
 from advorch.kit.training.parts import Parts, Site
 from advorch.kit.training.step import Step
 from advorch_builtins.parts.layers import in_full, matrix, matrix_layers
@@ -20,8 +21,7 @@ from advorch_builtins.parts.params import SpectralNormParams, SpectralPenaltyPar
 
 def spectral_norm(site: Site, params: SpectralNormParams) -> Parts:
     """Weights are divided while they are trained, and what is handed over holds the quotients."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(site.seeds.stream("spectral-norm"))
+    with same_draws(site.seeds.stream("spectral-norm")):
         for layer in matrix_layers(site.model, "spectral-norm"):
             _refuse_nothing(layer)
             parametrizations.spectral_norm(layer, n_power_iterations=params.power_iterations)

@@ -18,16 +18,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from advorch.api import Access, ArtifactType, Box, Norm, Outcome, Output, Seeds, StageContext
+from advorch.api import Access, Box, Norm, Outcome, Seeds, StageContext
 from advorch.kit.attack.checks import check_fit
 from advorch.kit.attack.draws import Draws
 from advorch.kit.attack.objectives import cross_entropy
 from advorch.kit.attack.threat_set import ThreatSet
 from advorch.kit.attack.traceless import untouched
 from advorch.kit.attack.victim import Victim
-from advorch.kit.codecs import untie, write_model
+from advorch.kit.codecs import untie
 from advorch.kit.data import Data
+from advorch.kit.handover import hand_over
 from advorch.kit.inputs import OpenModel, build_model, describe_model, open_data, open_model
+from advorch.kit.repeatable import same_draws
 from advorch_builtins.training.catalog_substitute import SubstituteParams
 
 _STATE = "state.safetensors"
@@ -43,12 +45,7 @@ def run(context: StageContext, params: SubstituteParams) -> Outcome:
     module = build_model(context, params.model, data.signature, seed=context.seeds.stream("init")).to(context.device)
     study = _Study.begin(context, params, oracle, module, data)
     metrics = study.complete(context, _validation(context))
-    if context.rank:
-        return Outcome(outputs={}, metrics=metrics)
-    folder = context.scratch / "model"
-    write_model(folder, module.float(), record)
-    meta = {"label": label, "component": record.component, "access": record.access.value}
-    return Outcome(outputs={"model": Output(type=ArtifactType.MODEL, folder=folder, meta=meta)}, metrics=metrics)
+    return hand_over(context, module, record, metrics)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,8 +107,7 @@ class _Study:
 
     def train(self) -> None:
         """From the weights of the round before, by Adam afresh; what dropout draws belongs to the round."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seeds.stream(f"round {self.done}"))
+        with same_draws(self.seeds.stream(f"round {self.done}")):
             optimizer = torch.optim.Adam(self.module.parameters(), self.params.lr)
             self.module.train()
             for _ in range(self.params.epochs):
