@@ -44,10 +44,11 @@ class Kind(StrEnum):
 
 
 class Shape(StrEnum):
-    """How a stage executes: one long computation with checkpoints, or many samples in chunks."""
+    """How a stage executes: one long computation with checkpoints, many samples in chunks, or other stages often."""
 
     FIT = "fit"
     MAP = "map"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from advorch.artifacts import DataInput
 from advorch.canonical import Json
 from advorch.components import Shape
 from advorch.engine.backend import Backend
 from advorch.engine.channel import Channel
+from advorch.engine.slots import Slots, Underway
 from advorch.engine.task import Produced, Task, TaskInput
 from advorch.errors import StageFailed, Stopped, StoreError
 from advorch.events import CellRetried, CellStarted, CellWaiting, Event
@@ -20,9 +22,16 @@ from advorch.store.manifest import Manifest
 log = logging.getLogger(__name__)
 
 
+class Searching(Protocol):
+    """Runs a sweep: its trials are cells too, and hold what they need while the sweep itself holds nothing."""
+
+    def __call__(self, shop: "Shop", settled: Settled, control: "CellControl") -> Produced:
+        """The winner's outputs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """What every cell of a run works with."""
+    """What every cell of a run works with; `above` stands before the names of cells inside a sweep."""
 
     run: str
     store: Store
@@ -34,6 +43,10 @@ class Shop:
     plugins: Mapping[str, str]
     environment: Callable[[], Mapping[str, Json]]
     forces: Callable[[Cell], bool]
+    slots: Slots
+    search: Searching
+    underway: Underway = field(default_factory=Underway)
+    above: str = ""
     disabled: tuple[str, ...] = ()
     wait: bool = True
     sleep: Callable[[float], None] = time.sleep
@@ -107,8 +120,9 @@ def task_for(shop: Shop, settled: Settled) -> Task:
     cell, resources = settled.cell, settled.cell.resources
     inputs = {port: tuple(_travelling(item) for item in items) for port, items in settled.inputs.items()}
     return Task(
-        run=shop.run, cell=cell.address, component=cell.component.id, params=settled.params, inputs=inputs,
-        key=settled.key, seed=settled.seed, store=shop.store.url, plugins=shop.plugins, disabled=shop.disabled,
+        run=shop.run, cell=f"{shop.above}{cell.address}", component=cell.component.id, params=settled.params,
+        inputs=inputs, key=settled.key, seed=settled.seed, store=shop.store.url, plugins=shop.plugins,
+        disabled=shop.disabled,
         threads=threads_of(resources), cpus=resources.cpus, gpus=resources.gpus, memory=resources.memory,
         workers=world_size(cell.component, resources), seconds=cell.timeout,
     )  # fmt: skip
@@ -136,8 +150,10 @@ def _attempts(shop: Shop, settled: Settled) -> Produced:
 
 def _attempt(shop: Shop, settled: Settled, task: Task) -> Produced:
     control = CellControl(shop=shop, task=task, channel=shop.channel_for(settled.cell.address))
-    run = shop.backend.map if settled.cell.component.shape is Shape.MAP else shop.backend.fit
     try:
+        if settled.cell.component.shape is Shape.SWEEP:
+            return shop.search(shop, settled, control)
+        run = shop.backend.map if settled.cell.component.shape is Shape.MAP else shop.backend.fit
         return run(task, control)
     except StageFailed as failure:
         control.channel.log(failure.details or failure.render())

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from advorch.components import Shape
 from advorch.engine.cell import Shop
 from advorch.engine.frontier import Frontier
 from advorch.engine.ledger import Ledger
 from advorch.engine.mending import mended
 from advorch.engine.ready import Line, Ready, Request
-from advorch.engine.slots import GANG, TURNS, Slots
+from advorch.engine.slots import GANG, TURNS
 from advorch.engine.task import stop_flag
 from advorch.errors import InfrastructureError, InvalidPipeline, Stopped, UsageError
 from advorch.events import CellWaiting, Event, Status
@@ -21,6 +22,8 @@ from advorch.plan.cells import Cell, Settled, Skipped, world_size
 from advorch.plan.plan import Plan
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
+
+THREADS = 256  # cells of one driver at a time; what they hold is counted elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,11 @@ class _Return:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What is needed to look a key up, before any back end is started."""
+    """What is needed to look a key up, before any back end is started; `done` is what cells outside a sweep came to."""
 
     store: Store
     emit: Callable[[Event], None]
+    done: Mapping[str, Manifest | None] = field(default_factory=dict)
 
 
 class Driver:
@@ -71,13 +75,14 @@ class Driver:
         self._policy = policy
         self._stop = stop
         self._frontier = Frontier(plan.cells)
-        self.ledger = Ledger(emit=desk.emit, on_end=self._frontier.ended, keep_going=policy.keep_going)
+        self.ledger = Ledger(
+            emit=desk.emit, on_end=self._frontier.ended, keep_going=policy.keep_going, manifests=dict(desk.done)
+        )
         self.late = False
         self._ready = Ready()
         self._settled: dict[str, Settled] = {}
         self._running: dict[str, tuple[Settled, Request]] = {}
         self._returns: queue.SimpleQueue[_Return] = queue.SimpleQueue()
-        self._slots = Slots({})
         self._told_waiting: set[str] = set()
         self._asked_to_stop: set[str] = set()
         self._halted = False
@@ -85,7 +90,7 @@ class Driver:
 
     def run(self) -> Ledger:
         """Until every cell has ended, or nothing more may start and all that ran has returned."""
-        with ThreadPoolExecutor(max_workers=self._policy.jobs or 64, thread_name_prefix="cell") as pool:
+        with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="cell") as pool:
             try:
                 while self._advance(pool):
                     pass
@@ -106,7 +111,11 @@ class Driver:
             with contextlib.suppress(queue.Empty):
                 self._take(self._returns.get(timeout=0.1))
             return True
-        return not self._halted and bool(self._ready or self._frontier)
+        if self._halted or not (self._ready or self._frontier):
+            return False
+        if self._ready:  # others hold the room: another driver of this run, or equal cells of one
+            self._opened().slots.wait(0.1)
+        return True
 
     def _watch(self) -> None:
         deadline = self._policy.deadline
@@ -157,49 +166,46 @@ class Driver:
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
         for line, settled in self._ready.in_turn():
-            if self._halted or (self._policy.jobs is not None and len(self._running) >= self._policy.jobs):
+            if self._halted:
                 return
-            if not self._is_computing(settled.key):
-                self._opened()
+            if settled.key not in self._opened().underway:  # else an equal cell's manifest will serve both
                 self._try_start(pool, line, settled)
-
-    def _is_computing(self, key: str) -> bool:
-        """An equal cell is under way: its manifest will serve both."""
-        return any(other.key == key for other, _ in self._running.values())
 
     def _opened(self) -> Shop:
         if self._shop is None:
             self._shop = self._open_shop()
-            self._slots = Slots({**self._shop.backend.capacity(), **self._policy.limits})
             self._warn_early()
         return self._shop
 
     def _warn_early(self) -> None:
         """What can never start here is told before hours are spent on what comes before it."""
         for cell in self._plan.cells.values():
-            never = self._slots.never(request_of(cell))
+            never = self._opened().slots.never(request_of(cell))
             if never and cell.address not in self.ledger.statuses:
                 reason = f"cannot run here unless its result is found: it needs {never}"
                 self._emit(CellWaiting(cell=cell.address, reason=reason))
 
     def _try_start(self, pool: ThreadPoolExecutor, line: Line, settled: Settled) -> None:
-        cell, request, slots = settled.cell, line.request, self._slots
+        cell, request, slots = settled.cell, line.request, self._opened().slots
         if never := slots.never(request):
             self._ready.remove(settled)
             hint = "lower `resources:` or `limits:`, or give the cluster more"
             self._fail(cell, InfrastructureError(f"{cell.address} can never start: it needs {never}", hint=hint))
+        elif not self._opened().underway.begin(settled.key):
+            return  # another driver of this run has just begun an equal cell
         elif slots.take(request):
             self._ready.remove(settled)
             self._running[cell.address] = (settled, request)
             pool.submit(self._work, settled)
         else:
+            self._opened().underway.end(settled.key)
             line.refused = True
             self._tell_waiting(line)
 
     def _tell_waiting(self, line: Line) -> None:
-        lacking = self._slots.lacking(line.request)
+        lacking = self._opened().slots.lacking(line.request)
         for settled in line.newcomers() if lacking else ():
-            if settled.cell.address not in self._told_waiting and not self._is_computing(settled.key):
+            if settled.cell.address not in self._told_waiting and settled.key not in self._opened().underway:
                 self._told_waiting.add(settled.cell.address)
                 self._emit(CellWaiting(cell=settled.cell.address, reason=f"waits for {lacking}"))
 
@@ -215,12 +221,14 @@ class Driver:
     def _take(self, returned: _Return) -> None:
         settled = returned.settled
         _, request = self._running.pop(settled.cell.address)
-        self._slots.give(request)
+        self._opened().underway.end(settled.key)
+        self._opened().slots.give(request)
         if returned.manifest is not None:
             status = Status.DONE if returned.computed else Status.CACHED
             self.ledger.succeeded(settled, returned.manifest, status, returned.seconds)
             self._serve_equals(settled.key, returned.manifest)
         elif isinstance(returned.error, Stopped):
+            self._store.clear_flags(stop_flag(self._opened().run, settled.key))  # a trial that paused may go on
             self.ledger.ended(settled.cell, Status.STOPPED, str(returned.error), returned.seconds)
         elif returned.error is not None:
             self._fail(settled.cell, returned.error, settled.key, returned.seconds)
@@ -236,7 +244,9 @@ class Driver:
 
 
 def request_of(cell: Cell) -> dict[str, float]:
-    """What a cell holds while it runs: a gang all its workers, anything else one; plus the limits it names."""
+    """What a cell holds while it runs: a gang all its workers, a sweep nothing, anything else one; and its limits."""
+    if cell.component.shape is Shape.SWEEP:
+        return {}
     workers = world_size(cell.component, cell.resources)
     each = {"cpu": cell.resources.cpus, "gpu": cell.resources.gpus, "memory": float(cell.resources.memory)}
     whole = {

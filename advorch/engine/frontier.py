@@ -11,7 +11,9 @@ class Frontier:
 
     def __init__(self, cells: Mapping[str, Cell]) -> None:
         self._cells = cells
-        self._left = {address: set(cell.after | cell.optional_after) for address, cell in cells.items()}
+        self._left = {
+            address: set((cell.after | cell.optional_after) & cells.keys()) for address, cell in cells.items()
+        }
         self._followers: dict[str, list[str]] = defaultdict(list)
         for address, blockers in self._left.items():
             for blocker in blockers:

@@ -3,19 +3,24 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from advorch.artifacts import Artifact, ArtifactType, DataInput
 from advorch.canonical import Json
 from advorch.components import AnyComponent, AnyStageComponent, Shape
 from advorch.spec.pipeline import ResourceSpec, RetrySpec
 
+if TYPE_CHECKING:
+    from advorch.plan.sweep import Search
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortSource:
-    """An input that another cell produces."""
+    """An input that another cell produces; with `every`, those of all winners of a sweep."""
 
     cell: str
     port: str
+    every: bool = False
 
 
 Source = PortSource | DataInput
@@ -65,6 +70,7 @@ class Settled:
     parts: Mapping[str, Json]
     seed: int
     missing: tuple[str, ...] = ()
+    search: "Search | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

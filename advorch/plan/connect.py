@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from advorch.artifacts import ArtifactType
-from advorch.components import Port
+from advorch.components import Port, Shape
 from advorch.plan.cells import PortSource, Source
 from advorch.plan.datasets import DataCatalog
 from advorch.plan.drafts import Expanded
@@ -15,6 +15,8 @@ from advorch.plan.scope import read
 from advorch.plan.work import Draft
 from advorch.spec.nodes import MapNode, Mark, Scalar
 from advorch.spec.suggest import hint
+
+Path = tuple[str, ...]
 
 _NOUNS = {
     ArtifactType.ADVERSARIAL: "adversarial samples",
@@ -54,12 +56,15 @@ class _Opening:
 
 
 class Connector:
-    """Knows every stage and every data entry of a pipeline."""
+    """Knows every stage and every data entry; the stages that are connected stand under `path` in the file."""
 
-    def __init__(self, stages: Mapping[str, Expanded], data: DataCatalog, root: MapNode, problems: Problems) -> None:
+    def __init__(
+        self, stages: Mapping[str, Expanded], data: DataCatalog, root: MapNode, path: Path, problems: Problems
+    ) -> None:
         self._stages = stages
         self._data = data
         self._root = root
+        self._path = path
         self._problems = problems
 
     def connect(self, draft: Draft) -> Links:
@@ -159,7 +164,8 @@ class Connector:
             if reference.port not in outputs:
                 self._no_output(reference, draft, outputs, mark)
             elif self._fits(opening, f"{draft.address}.{reference.port}", outputs[reference.port], mark):
-                yield _Edge(PortSource(cell=draft.address, port=reference.port), glob=reference.glob)
+                every = opening.port.many and draft.component.shape is Shape.SWEEP
+                yield _Edge(PortSource(cell=draft.address, port=reference.port, every=every), glob=reference.glob)
 
     def _no_output(self, reference: Reference, draft: Draft, outputs: Mapping[str, object], mark: Mark) -> None:
         if reference.port:
@@ -207,7 +213,7 @@ class Connector:
     def _port_mark(self, draft: Draft, name: str) -> Mark:
         """The key under `in:`, wherever it was written."""
         node: object = self._root
-        for step in ("stages", draft.stage.name, "in"):
+        for step in (*self._path, draft.stage.name, "in"):
             node = node.get(step) if isinstance(node, MapNode) else None
         entry = node.entries.get(name) if isinstance(node, MapNode) else None
         return entry.key if entry else draft.stage.mark

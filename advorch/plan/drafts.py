@@ -38,11 +38,11 @@ def expand_stage(
 ) -> Expanded:
     """The cells of a stage, in the order of its matrix."""
     combinations = expand(stage, Scope(values), names, problems)
-    labelled = {address(stage.name, _labels(points)): points for points in combinations}
+    labelled = {address(stage.name, labels_of(points)): points for points in combinations}
     found = {name: _draft(stage, name, points, values, registry, problems) for name, points in labelled.items()}
     return Expanded(
         stage=stage,
-        labels={name: _labels(points) for name, points in labelled.items()},
+        labels={name: labels_of(points) for name, points in labelled.items()},
         drafts={name: draft for name, draft in found.items() if draft},
     )
 
@@ -50,15 +50,15 @@ def expand_stage(
 def _draft(
     stage: StageSpec, name: str, points: Combination, values: Values, registry: Registry, problems: Problems
 ) -> Draft | None:
-    axes = {axis: point.value for axis, point in points.items()}
+    axes = {**values.axes, **{axis: point.value for axis, point in points.items()}}
     scope = Scope(values, axes)
     component = find_component(stage.uses, scope, registry, problems) if stage.uses else None
     if not isinstance(component, StageComponent):
         return None
-    return Draft(stage=stage, address=name, labels=_labels(points), axes=axes, scope=scope, component=component)
+    return Draft(stage=stage, address=name, labels=labels_of(points), axes=axes, scope=scope, component=component)
 
 
-def _labels(points: Combination) -> dict[str, str]:
+def labels_of(points: Combination) -> dict[str, str]:
     return {axis: point.label for axis, point in points.items()}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from advorch.artifacts import DataInput
 from advorch.canonical import Json
-from advorch.components import Dataset
+from advorch.components import Dataset, Shape
 from advorch.plan.complaints import Path, dotted, has_step
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
@@ -98,7 +98,8 @@ def owners(plan: Plan, registry: Registry) -> dict[str, list[str]]:
 def _components(plan: Plan, address: str) -> Iterator[str]:
     """A cell's own component, those in its parameters, and the datasets that it reads."""
     cell = plan.cells[address]
-    yield cell.component.id
+    if cell.component.shape is not Shape.SWEEP:
+        yield cell.component.id
     yield from plan.nested(address)
     for sources in cell.inputs.values():
         for source in sources:

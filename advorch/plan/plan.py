@@ -14,6 +14,8 @@ from advorch.plan.metrics import Done, Reads, holds, read_from
 from advorch.plan.parameters import Checked, ParameterCheck
 from advorch.plan.problems import Problems
 from advorch.plan.scope import read
+from advorch.plan.sweep import Search, Sweep, further_ports
+from advorch.plan.sweep_keys import result_parts, search_parts
 from advorch.plan.threat import ThreatCheck
 from advorch.plan.work import Work, blame_for
 from advorch.seeds import cell_seed
@@ -31,6 +33,7 @@ class Tools:
     reads: Mapping[str, Reads]
     params: Mapping[str, Json]
     logged: frozenset[str]
+    refit: int = 0
 
 
 class Plan:
@@ -75,7 +78,13 @@ class Plan:
 
     def nested(self, address: str) -> tuple[str, ...]:
         """The ids of the components named in a cell's parameters, as far as those are known."""
-        checked = self._works[address].checked
+        work = self._works[address]
+        if work.sweep:
+            inner = [
+                item for found in work.sweep.sample.values() if found.checked for item in found.checked.everything()
+            ]
+            return tuple(dict.fromkeys(item.component.id for _, item in inner))
+        checked = work.checked
         found = [item.component.id for path, item in checked.everything() if path] if checked else []
         return tuple(dict.fromkeys(found))
 
@@ -108,7 +117,27 @@ class Plan:
         starved = next((port for port, bound in inputs.items() if cell.inputs[port] and not bound), None)
         if starved:
             return Skipped(cell=cell, reason=f"nothing reached the port '{starved}': no cell succeeded", failed=True)
+        if work.sweep:
+            return self._searched(work, inputs, _addresses(missing), done)
         return self._keyed(work, self._parameters(work, done, problems), inputs, _addresses(missing))
+
+    def _searched(
+        self, work: Work, inputs: Mapping[str, tuple[Bound, ...]], missing: tuple[str, ...], done: Done
+    ) -> Settled:
+        """A sweep: its key names the result, and the key of its search outlives the length of it."""
+        cell, sweep, tune = work.cell, work.cell.component, work.tune
+        if work.sweep is None or not isinstance(sweep, Sweep):
+            raise TypeError(f"{cell.address} is no sweep")
+        parts = search_parts(self.spec, work, inputs, done, self._around, self._tools.contents)
+        whole = result_parts(parts, sweep, tune)
+        search = Search(
+            key=action_key(parts), sweep=sweep, planner=work.sweep.planner, done=done,
+            cells=tuple(inner.cell for inner in work.sweep.sample.values()),
+        )
+        return Settled(
+            cell=cell, params=cell.params, inputs=inputs, key=action_key(whole), parts=whole,
+            seed=cell_seed(self.spec.seed, sweep.id, cell.seed, self._tools.refit), missing=missing, search=search,
+        )  # fmt: skip
 
     def _without(self, cell: Cell, lost: list[str]) -> Skipped:
         """A cell is as innocent as what it lacks: only where all of that was skipped on purpose has nothing failed."""
@@ -146,7 +175,7 @@ class Plan:
         self, work: Work, checked: Checked, inputs: Mapping[str, tuple[Bound, ...]], missing: tuple[str, ...]
     ) -> Settled:
         cell = work.cell
-        seed = cell_seed(self.spec.seed, cell.component.id, cell.seed)
+        seed = cell_seed(self.spec.seed, cell.component.id, cell.seed, self._tools.refit)
         problems = Problems()
         contents = self._tools.contents.nested(checked, work.blame(problems))
         problems.check()
@@ -175,8 +204,8 @@ def _bind(cell: Cell, done: Done) -> tuple[dict[str, tuple[Bound, ...]], list[Po
     inputs: dict[str, tuple[Bound, ...]] = {}
     for port, sources in cell.inputs.items():
         found = [(source, _bound(source, done)) for source in sources]
-        inputs[port] = tuple(bound for _, bound in found if bound)
-        missing += [source for source, bound in found if bound is None and isinstance(source, PortSource)]
+        inputs[port] = tuple(bound for _, several in found for bound in several)
+        missing += [source for source, several in found if not several and isinstance(source, PortSource)]
     return inputs, missing
 
 
@@ -184,9 +213,11 @@ def _addresses(sources: list[PortSource]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(source.cell for source in sources))
 
 
-def _bound(source: Source, done: Done) -> Bound | None:
+def _bound(source: Source, done: Done) -> list[Bound]:
+    """What stands behind a source: nothing, one thing, or one for each winner of a sweep."""
     if isinstance(source, DataInput):
-        return source
+        return [source]
     manifest = done.get(source.cell)
-    artifact: Artifact | None = manifest.outputs.get(source.port) if manifest else None
-    return BoundArtifact(cell=source.cell, port=source.port, artifact=artifact) if artifact else None
+    outputs: Mapping[str, Artifact] = manifest.outputs if manifest else {}
+    ports = [source.port, *further_ports(source.port, outputs)] if source.every else [source.port]
+    return [BoundArtifact(cell=source.cell, port=port, artifact=outputs[port]) for port in ports if port in outputs]

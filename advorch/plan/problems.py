@@ -26,9 +26,10 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "E315": "an epsilon that makes no sense for the range of the data",
         "E316": "nothing says which model to train",
         "E317": "data that is not where it should be",
-        "E318": "something that this version does not run yet",
+        "E319": "a search that could never find anything",
         "W301": "a choice is made on the split that the final evaluation reads",
         "W302": "an attack whose steps together are shorter than its epsilon",
+        "W303": "a dimension of a search that nothing reads",
     }
 )
 

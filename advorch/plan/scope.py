@@ -1,6 +1,7 @@
-"""What the names in `${...}` stand for: the pipeline's parameters, a cell's axes, the run, and metrics."""
+"""What the names in `${...}` stand for: parameters, a cell's axes, a trial's values, the run, and metrics."""
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from advorch.canonical import Json
@@ -18,12 +19,25 @@ NAMESPACES = ("params", "matrix", "run")
 
 
 class Values:
-    """The values of `params:`, which the spec has settled among themselves, and the facts of the run."""
+    """The values of `params:`, which the spec has settled among themselves, and the facts of the run.
+
+    Inside a sweep also what its trial has drawn, and the axes of the sweep's own cell.
+    """
 
     def __init__(self, spec: PipelineSpec) -> None:
         self.params = {name: plain(node) for name, node in spec.params.items()}
         self._run = {"name": spec.name, "seed": spec.seed}
         self.stages = tuple(spec.stages)
+        self.axes: Mapping[str, Json] = {}
+        self.trial: Mapping[str, Json] | None = None
+
+    def inside(self, axes: Mapping[str, Json], trial: Mapping[str, Json] | None, stages: Iterable[str]) -> "Values":
+        """The same, seen from the inner stages of a sweep."""
+        values = copy.copy(self)
+        values.axes = {**self.axes, **axes}
+        values.trial = None if trial is None and self.trial is None else {**(self.trial or {}), **(trial or {})}
+        values.stages = tuple(dict.fromkeys([*self.stages, *stages]))
+        return values
 
     def param(self, name: str, rest: Name) -> object:
         """A parameter, or something inside it."""
@@ -54,14 +68,24 @@ class Scope:
             return self._axis(rest[0], tuple(rest[1:]))
         if space == "run" and len(rest) == 1:
             return self.values.run(rest[0])
-        if self.read_metric and len(rest) == 1 and space in self.values.stages:
-            return self.read_metric(space, rest[0])
+        if space == "trial" and rest and self.values.trial is not None:
+            return _drawn(self.values.trial, rest[0], tuple(rest[1:]))
+        if self.read_metric and rest and space in self.values.stages:
+            return self.read_metric(space, ".".join(rest))
         raise UnknownName(".".join(name), [*NAMESPACES, *(self.values.stages if self.read_metric else ())])
 
     def _axis(self, name: str, rest: Name) -> object:
-        if name not in self.axes:
-            raise UnknownName(f"matrix.{name}", [f"matrix.{axis}" for axis in self.axes])
-        return inside(self.axes[name], rest, f"matrix.{name}")
+        axes = {**self.values.axes, **self.axes}
+        if name not in axes:
+            raise UnknownName(f"matrix.{name}", [f"matrix.{axis}" for axis in axes])
+        return inside(axes[name], rest, f"matrix.{name}")
+
+
+def _drawn(trial: Mapping[str, Json], name: str, rest: Name) -> object:
+    """A value of the trial; a dimension whose `when` is false has none."""
+    if name not in trial:
+        raise UnknownName(f"trial.{name}", [f"trial.{known}" for known in trial])
+    return inside(trial[name], rest, f"trial.{name}")
 
 
 def inside(value: object, rest: Name, name: str) -> object:

@@ -1,6 +1,6 @@
 """Whether the threat models in a plan can be meant: norms, goals, access to the model, the data's range."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from advorch.artifacts import ArtifactType, DataInput
@@ -32,6 +32,17 @@ class ThreatCheck:
         """Remember what passes through a cell; parameters that are still open tell nothing of its model."""
         self._models[cell.address] = _own_models(checked) or _carried(cell, (ArtifactType.MODEL,), self._models)
         self._boxes[cell.address] = _carried(cell, _DATASETS, self._boxes) | self._declared(cell)
+
+    def branch(self) -> "ThreatCheck":
+        """What is known so far, to go on with apart from the rest: inside a sweep."""
+        other = ThreatCheck(self._registry)
+        other._models, other._boxes = dict(self._models), dict(self._boxes)
+        return other
+
+    def take_over(self, cell: Cell, inside: "ThreatCheck", inner: Iterable[str]) -> None:
+        """A sweep hands on what the cells inside it do."""
+        self._models[cell.address] = frozenset(item for name in inner for item in inside._models.get(name, ()))
+        self._boxes[cell.address] = frozenset(item for name in inner for item in inside._boxes.get(name, ()))
 
     def check(self, cell: Cell, checked: Checked, report: Report) -> None:
         """Everything that is wrong with one cell that was followed and whose parameters are known."""

@@ -10,8 +10,9 @@ from advorch.plan.complaints import Complaint
 from advorch.plan.parameters import Checked
 from advorch.plan.problems import Problems
 from advorch.plan.scope import Scope
+from advorch.plan.sweep import SweepWork
 from advorch.spec.nodes import Located, Mark
-from advorch.spec.pipeline import StageSpec
+from advorch.spec.pipeline import StageSpec, TuneSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,14 @@ class Work:
     located: Located
     open: bool = False
     when: bool | None = True
+    sweep: SweepWork | None = None
+
+    @property
+    def tune(self) -> TuneSpec:
+        """The search of a sweep."""
+        if self.draft.stage.tune is None:
+            raise TypeError(f"{self.cell.address} is no sweep")
+        return self.draft.stage.tune
 
     def blame(self, problems: Problems) -> Blame:
         """Says where in the file a parameter of this cell stands."""

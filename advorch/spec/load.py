@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from advorch.errors import InvalidPipeline, Problem
@@ -47,7 +48,8 @@ def load_pipeline(
     check_rules(root, problems)
     if problems:
         raise InvalidPipeline(_ordered(problems, files.sources))
-    return _spec(path, profile, root, parameters, lookup)
+    spec = _spec(path, profile, root, parameters, lookup)
+    return replace(spec, sources=tuple(dict.fromkeys(Path(name) for name in files.sources)))
 
 
 def _layered(root: MapNode, profile: str, overrides: Sequence[str], problems: list[Problem]) -> MapNode:

@@ -117,4 +117,5 @@ class PipelineSpec:
     deadline: float | None = None
     profile: str = ""
     root: MapNode
+    sources: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

@@ -24,15 +24,17 @@ def check_rules(root: MapNode, problems: list[Problem]) -> None:
             problems.append(problem(Code.NAME, f"the name '{name}' is taken", entry.key, f"expressions read {said}"))
     _clashes(stages, data, problems)
     for name, entry in stages.items():
-        _check_stage(name, entry, data, problems)
+        _check_stage(name, entry, data, problems, frozenset(stages))
 
 
-def _check_stage(name: str, entry: Entry, data: dict[str, Entry], problems: list[Problem]) -> None:
+def _check_stage(
+    name: str, entry: Entry, data: dict[str, Entry], problems: list[Problem], outer: frozenset[str]
+) -> None:
     node = entry.node
     if isinstance(node, Scalar) and node.value is None:
         node = MapNode({}, node.mark)
     if isinstance(node, MapNode):
-        _Stage(name, entry.key, node, problems).check(data)
+        _Stage(name, entry.key, node, problems, outer).check(data)
 
 
 def entries(node: Node | None) -> Iterator[tuple[str, Entry]]:
@@ -55,8 +57,9 @@ def _clashes(stages: dict[str, Entry], data: dict[str, Entry], problems: list[Pr
 
 
 class _Stage:
-    def __init__(self, name: str, key: Mark, node: MapNode, problems: list[Problem]) -> None:
+    def __init__(self, name: str, key: Mark, node: MapNode, problems: list[Problem], outer: frozenset[str]) -> None:
         self._name = name
+        self._outer = outer
         self._key = key
         self._node = node
         self._problems = problems
@@ -84,6 +87,9 @@ class _Stage:
             self._add(Code.CONFLICT, message, self._node.entries["out"].key, "the component says what comes out")
 
     def _sweep(self, inner: dict[str, Entry], data: dict[str, Entry]) -> None:
+        for name in inner.keys() & self._outer:
+            message = f"'{name}' names a stage and an inner stage of '{self._name}'"
+            self._add(Code.NAME, message, inner[name].key, "references could mean either; rename one")
         if given(self._node, "tune") is None:
             message = f"'{self._name}' has inner stages and no 'tune'"
             self._add(Code.CONFLICT, message, self._node.entries["stages"].key, "inner stages are those of a sweep")
@@ -97,7 +103,7 @@ class _Stage:
         self._outputs(inner)
         _clashes(inner, data, self._problems)
         for name, entry in inner.items():
-            _check_stage(name, entry, data, self._problems)
+            _check_stage(name, entry, data, self._problems, self._outer | inner.keys())
 
     def _outputs(self, inner: dict[str, Entry]) -> None:
         for _, entry in entries(self._node.get("out")):

@@ -215,7 +215,15 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
                 "gpu_hours": Number(above=0, settled=Settled.LATER),
             }
         ),
-        "promote": Section(fields={"select": Choice(words=("best",), settled=Settled.LATER), "refit": "refit"}),
+        "promote": Section(
+            fields={
+                "select": Either(
+                    value=forms.SELECT,
+                    map=Section(fields={"top_k": forms.LATER_COUNT}, required=("top_k",)),
+                ),
+                "refit": "refit",
+            }
+        ),
         "refit": Section(fields={"seeds": forms.LATER_COUNT, "with": Section(rest=Free(), rest_name=forms.SETTING)}),
     }
 )

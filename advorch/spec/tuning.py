@@ -7,12 +7,13 @@ from typing import Any, Literal
 from advorch.errors import InvalidPipeline, Problem
 from advorch.spec.codes import Code, problem
 from advorch.spec.expression import Expression, Lookup
+from advorch.spec.forms import LATER_COUNT, SELECT
 from advorch.spec.interpolate import condition, fill
 from advorch.spec.nodes import ListNode, MapNode, Node, Scalar
 from advorch.spec.operators import rational
 from advorch.spec.pipeline import TuneSpec
-from advorch.spec.reader import Reader
-from advorch.spec.rules import entries
+from advorch.spec.reader import Reader, read
+from advorch.spec.rules import entries, given
 from advorch.spec.shape import SECTIONS
 from advorch.spec.space import ARGUMENTS, distributions, fault
 
@@ -39,10 +40,10 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How the next trial is chosen."""
+    """How the next trial is chosen; without `concurrency` as many run at a time as there is room for."""
 
     algorithm: str = "tpe"
-    concurrency: int = 1
+    concurrency: int = 0
     warmup: int | None = None
 
 
@@ -90,6 +91,7 @@ class Tuning:
     scheduler: Scheduler | None = None
     budget: Budget = Budget()
     select: str = "best"
+    winners: int = 1
     refit: Refit | None = None
 
 
@@ -107,9 +109,18 @@ def read_tuning(spec: TuneSpec, lookup: Lookup) -> Tuning:
         search=_search(spec, lookup),
         scheduler=_scheduler(spec, lookup),
         budget=_budget(spec, lookup),
-        select=promote.get("select", "best"),
+        **_selection(spec.promote, lookup),
         refit=_refit(promote, lookup),
     )
+
+
+def _selection(promote: MapNode | None, lookup: Lookup) -> dict[str, Any]:
+    """Which trials win: the best, so many of the best, or all that no other beats in everything."""
+    node = given(promote, "select") if promote else None
+    if isinstance(node, MapNode):
+        count = given(node, "top_k")
+        return {"select": "top_k", "winners": read(count, LATER_COUNT, lookup)} if count else {}
+    return {"select": read(node, SELECT, lookup)} if node else {}
 
 
 def _dimension(name: str, node: Node, lookup: Lookup, problems: list[Problem]) -> Dimension | None:

@@ -1,0 +1,1 @@
+"""Sweeps: which values come next, which trials go on, which one wins."""

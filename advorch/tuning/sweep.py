@@ -1,0 +1,207 @@
+"""A search from its first trial to its last: asks, drives trials side by side, and writes down what they come to."""
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from advorch.engine.cell import CellControl, Shop
+from advorch.errors import ErrorClass, InvalidPipeline, StageFailed, Stopped
+from advorch.events import CellFinished, CellReported, CellStarted, Status
+from advorch.plan.cells import Settled
+from advorch.plan.sweep import Search
+from advorch.tuning.book import Book, Trial, outcome_of
+from advorch.tuning.journal import Ended
+from advorch.tuning.promotion import Judge
+from advorch.tuning.search import Outcome, TrialState
+from advorch.tuning.spending import Spending
+from advorch.tuning.stopping import Verdict
+from advorch.tuning.trial import Ran, TrialRun
+
+TRIAL = "core/trial"
+HOPELESS = 10  # trials that fail before one succeeds: then it is the stage that is at fault, not the values
+
+_STATUS = {TrialState.DONE: Status.DONE, TrialState.PRUNED: Status.PRUNED, TrialState.FAILED: Status.FAILED}
+
+
+class SweepRun:
+    """The coordinator of one sweep: holds nothing of the cluster, and decides everything under one lock."""
+
+    def __init__(self, shop: Shop, settled: Settled, search: Search, book: Book, judge: Judge) -> None:
+        self._shop = shop
+        self._cell = settled.cell
+        self._search = search
+        self._book = book
+        self._judge = judge
+        self._changed = threading.Condition()
+        self._running: dict[int, TrialRun] = {}
+        self._error: BaseException | None = None
+        self._exhausted = False
+        self._spending = Spending(search.sweep.tuning.budget, book)
+
+    def run(self, control: CellControl, concurrency: int) -> None:
+        """Until the budget is spent or the space exhausted; every end is in the journal by then."""
+        self._tell_known()
+        self._spending.begin()
+        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="trial") as pool:
+            try:
+                while self._advance(pool, control, concurrency):
+                    pass
+            except BaseException:
+                self._halt_all()
+                raise
+
+    def _advance(self, pool: ThreadPoolExecutor, control: CellControl, concurrency: int) -> bool:
+        with self._changed:
+            if self._error is not None:
+                raise self._error
+            if control.stopping():
+                raise Stopped("asked to stop")
+            if control.overdue():
+                raise StageFailed(f"ran longer than its {control.task.seconds:g} s", error_class=ErrorClass.TIMEOUT)
+            self._check_hope()
+            while len(self._running) < concurrency and (trial := self._next()):
+                self._start(pool, trial)
+            if not self._running:
+                return False
+            self._changed.wait(0.5)
+        return True
+
+    def _next(self) -> Trial | None:
+        """One that was begun before, one that may go on after a pause, or a new one."""
+        freed = self._book.freed()
+        for trial in self._book.trials.values():
+            if trial.end or trial.number in self._running:
+                continue
+            if trial.verdict is Verdict.STOP:
+                self._end(trial, Ended(number=trial.number, outcome=outcome_of(trial, TrialState.PRUNED)))
+            elif trial.verdict is not Verdict.PAUSE or trial.number in freed:
+                return trial
+        return self._asked()
+
+    def _asked(self) -> Trial | None:
+        if not self._exhausted and self._spending.allows_another():
+            trial = self._book.ask()
+            if trial is not None:
+                return trial
+        self._exhausted = True
+        if not self._running:
+            self._book.close()
+            return self._next() if any(self._is_waiting(trial) for trial in self._book.trials.values()) else None
+        return None
+
+    def _is_waiting(self, trial: Trial) -> bool:
+        return trial.end is None and trial.number not in self._running and trial.verdict is not Verdict.PAUSE
+
+    def _start(self, pool: ThreadPoolExecutor, trial: Trial) -> None:
+        name = f"{self._cell.address}/{trial.number}"
+        self._shop.emit(
+            CellStarted(cell=name, stage=self._cell.stage, component=TRIAL, key=self._search.key, params=trial.values)
+        )
+        try:
+            plan = self._search.planner.plan(trial.values)
+        except InvalidPipeline as error:
+            self._end(trial, self._ended(trial, Ran(failure=error.problems[0].message), 0.0))
+            return
+        run = TrialRun(
+            self._shop, self._search, name, plan,
+            lambda cell, step, metrics: self._reported(trial, cell, step, metrics),
+        )  # fmt: skip
+        self._running[trial.number] = run
+        pool.submit(self._work, trial, run)
+
+    def _work(self, trial: Trial, run: TrialRun) -> None:
+        started = time.monotonic()
+        ran, failure = None, None
+        try:
+            ran = run.run(forced=self._shop.forces(self._cell))
+        except BaseException as error:  # noqa: BLE001  a thread's error is for the coordinator to raise
+            failure = error
+        with self._changed:
+            del self._running[trial.number]
+            if failure is not None:
+                self._error = self._error or failure
+            elif ran is not None and not (ran.halted and trial.verdict is Verdict.PAUSE):
+                self._end(trial, self._ended(trial, ran, time.monotonic() - started))
+            self._changed.notify_all()
+
+    def _reported(self, trial: Trial, cell: str, step: int, metrics: Mapping[str, float]) -> None:
+        """An inner stage has done a step: where the scheduler looks at it, the trial may be over with it."""
+        tuning = self._search.sweep.tuning
+        scheduler = tuning.scheduler
+        if scheduler is None:
+            return
+        stage, metric = self._search.sweep.stage_of(scheduler.metric or tuning.objectives[0].metric)
+        if cell != stage or metric not in metrics:
+            return
+        with self._changed:
+            verdict = self._book.report(trial.number, step, metrics[metric])
+            run = self._running.get(trial.number)
+        name = f"{self._cell.address}/{trial.number}"
+        self._shop.emit(CellReported(cell=name, step=step, metrics={metric: metrics[metric]}))
+        if verdict is not Verdict.GO and run is not None:
+            run.stop()
+
+    def _ended(self, trial: Trial, ran: Ran, seconds: float) -> Ended:
+        measured = self._judge.measured(ran.manifests)
+        if ran.halted:
+            outcome = outcome_of(trial, TrialState.PRUNED)
+        elif ran.failure:
+            outcome = outcome_of(trial, TrialState.FAILED)
+        else:
+            outcome = Outcome(
+                state=TrialState.DONE,
+                objectives=self._judge.objectives(measured),
+                violations=self._judge.violations(measured, trial.values),
+                reports=tuple(trial.reports),
+            )
+        return Ended(
+            number=trial.number, outcome=outcome, metrics=measured, seconds=seconds, gpu_seconds=ran.gpu_seconds,
+            elapsed=self._spending.elapsed, message=ran.failure,
+        )  # fmt: skip
+
+    def _end(self, trial: Trial, end: Ended) -> None:
+        self._book.end(end)
+        self._tell_end(trial, end, _STATUS[end.outcome.state])
+
+    def _tell_end(self, trial: Trial, end: Ended, status: Status) -> None:
+        self._shop.emit(
+            CellFinished(
+                cell=f"{self._cell.address}/{trial.number}",
+                stage=self._cell.stage,
+                component=TRIAL,
+                status=status,
+                key=self._search.key,
+                metrics=end.metrics,
+                message=end.message,
+                seconds=end.seconds,
+                params=trial.values,
+            )
+        )
+
+    def _tell_known(self) -> None:
+        """The trials of earlier runs are part of this one."""
+        for trial in self._book.finished:
+            if trial.end:
+                done = trial.end.outcome.state is TrialState.DONE
+                self._tell_end(trial, trial.end, Status.CACHED if done else _STATUS[trial.end.outcome.state])
+
+    def _check_hope(self) -> None:
+        ends = [trial.end for trial in self._book.finished if trial.end]
+        states = {end.outcome.state for end in ends}
+        if states == {TrialState.FAILED} and len(ends) >= HOPELESS:
+            raise all_failed(ends)
+
+    def _halt_all(self) -> None:
+        for run in list(self._running.values()):
+            run.stop()
+
+
+def all_failed(ends: list[Ended]) -> StageFailed:
+    """No trial succeeded: the most frequent reasons."""
+    counts: dict[str, int] = {}
+    for end in ends:
+        counts[end.message or "nothing was measured"] = counts.get(end.message or "nothing was measured", 0) + 1
+    worst = sorted(counts.items(), key=lambda item: -item[1])[:3]
+    reasons = "; ".join(f"{count} x {text}" for text, count in worst)
+    return StageFailed(f"none of {len(ends)} trials succeeded: {reasons}", error_class=ErrorClass.USER)
