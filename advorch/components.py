@@ -116,10 +116,11 @@ _HINT = "a mistake of the plugin: switch it off with --no-plugin, or see `advorc
 
 @dataclass(frozen=True, kw_only=True)
 class StageComponent(Component[P, F_co]):
-    """What may stand behind `uses:` of a stage."""
+    """What may stand behind `uses:` of a stage; `reported` are metrics of its steps that are not final ones too."""
 
     shape: ClassVar[Shape]
     metrics: frozenset[str] = frozenset()
+    reported: frozenset[str] = frozenset()
     time: str = ""
 
     def inputs(self) -> Mapping[str, Port]:
@@ -246,7 +247,10 @@ class Part(Component[P, PartFn[P]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Generator(StageComponent[P, GeneratorFn[P]]):
-    """Players, losses and sampling; the game loop brings everything else."""
+    """Players, losses and sampling; the game loop brings everything else.
+
+    One that is `labelled` also learns from minibatches of a second, labelled set of samples.
+    """
 
     family: ClassVar[str] = "generate"
     host: ClassVar[str] = "advorch.hosts.generation"
@@ -254,9 +258,10 @@ class Generator(StageComponent[P, GeneratorFn[P]]):
     shape: ClassVar[Shape] = Shape.FIT
 
     time: str = "step"
+    labelled: bool = False
 
     def inputs(self) -> Mapping[str, Port]:
-        return {"data": _DATA}
+        return {"data": _DATA} | ({"labelled": _DATA} if self.labelled else {})
 
     def outputs(self) -> Mapping[str, Port]:
         return {"generator": Port(ArtifactType.GENERATOR), "samples": Port(ArtifactType.SAMPLES)}
@@ -334,7 +339,8 @@ class Model(Component[P, ModelFn[P]]):
 class Wrapper(Component[P, WrapperFn[P]]):
     """An architecture around another, which its parameter `inner` names; it grants what that one grants.
 
-    One that is `random` draws anew in every forward pass, in evaluation too. One that `refuses` has a logit more than
+    One that is `random` draws anew in every forward pass, in evaluation too. One of `codes` surrounds a generator and the
+    model behind it, and takes the generator's codes. One that `refuses` has a logit more than
     there are classes, the last, and sets `refuses` on its module: it is largest where no answer is given.
     """
 
@@ -342,6 +348,7 @@ class Wrapper(Component[P, WrapperFn[P]]):
 
     random: bool = False
     refuses: bool = False
+    codes: bool = False
 
 
 AnyComponent = Component[Any, Any]

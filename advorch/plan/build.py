@@ -11,6 +11,7 @@ from advorch.plan.keys import SourceDigest
 from advorch.plan.leaks import warn_of_leaks
 from advorch.plan.logged import logged_models
 from advorch.plan.parameters import ParameterCheck
+from advorch.plan.pinning import warn_of_lost_pins
 from advorch.plan.plan import Plan, Tools
 from advorch.plan.problems import Problems
 from advorch.plan.reach import warn_of_short_steps
@@ -74,6 +75,7 @@ class _Builder:
         order = made.in_order(self._problems)
         self._check_threats([made.works[address] for address in order])
         logged = logged_models(self._spec.tracking.models, stages, made.works, self._problems)
+        warn_of_lost_pins(self._spec, made.works, self._problems)
         self._problems.check()
         tools = Tools(
             checks=self._checks,

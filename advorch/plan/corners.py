@@ -11,7 +11,7 @@ _SPREAD = 1.0  # deviations: a normal distribution has no ends
 
 
 def corners(space: tuple[Dimension, ...], lookup: Lookup) -> Iterator[dict[str, Json]]:
-    """The lowest values, the highest, and each further choice among the first of the others."""
+    """The lowest values, the highest, the middle, and each further choice among the lowest of the others."""
     lowest = _drawn(space, {item.name: _ends(item)[0] for item in space}, lookup)
     seen = [lowest]
     yield lowest
@@ -24,9 +24,21 @@ def corners(space: tuple[Dimension, ...], lookup: Lookup) -> Iterator[dict[str, 
 
 def _others(space: tuple[Dimension, ...]) -> Iterator[dict[str, Json]]:
     yield {item.name: _ends(item)[1] for item in space}
+    yield {item.name: _middle(item) for item in space}
     for item in space:
         if item.kind in ("choice", "grid"):
             yield from ({item.name: value} for value in item.values[1:])
+
+
+def _middle(item: Dimension) -> Json:
+    low, high = _ends(item)
+    if (
+        item.kind in ("choice", "grid", "const")
+        or not isinstance(low, int | float)
+        or not isinstance(high, int | float)
+    ):
+        return low
+    return (low + high) // 2 if item.kind in ("int", "logint") else (low + high) / 2
 
 
 def _ends(item: Dimension) -> tuple[Json, Json]:

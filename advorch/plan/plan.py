@@ -1,6 +1,6 @@
 """A plan: every cell in order, and how each is settled once what it reads is done."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from advorch.plan.content_check import ContentCheck
 from advorch.plan.keys import Surroundings, action_key, content_digest, key_parts, runtime
 from advorch.plan.metrics import Done, Reads, holds, read_from
 from advorch.plan.parameters import Checked, ParameterCheck
+from advorch.plan.pinning import pinned
 from advorch.plan.problems import Problems
 from advorch.plan.scope import read
 from advorch.plan.sweep import Search, Sweep, further_ports
@@ -36,6 +37,14 @@ class Tools:
     refit: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """A cell that goes on where another stopped: `origin` says from what, `begin` lays its checkpoint under a key."""
+
+    origin: str
+    begin: Callable[[str], None]
+
+
 class Plan:
     """All cells in topological order; `reuse` holds those that a selection leaves to the cache."""
 
@@ -47,6 +56,7 @@ class Plan:
         self._works = works
         self._tools = tools
         self._idle: set[str] = set()
+        self._continued: dict[str, Continuation] = {}
 
     @cached_property
     def _around(self) -> Surroundings:
@@ -87,6 +97,10 @@ class Plan:
         checked = work.checked
         found = [item.component.id for path, item in checked.everything() if path] if checked else []
         return tuple(dict.fromkeys(found))
+
+    def continue_at(self, address: str, continuation: Continuation) -> None:
+        """Let a cell begin with a checkpoint of another; its result is its own, for it has a key of its own."""
+        self._continued[address] = continuation
 
     def settle(self, address: str, done: Done) -> Settled | Skipped:
         """Everything that is decided about a cell once all that it waits for has ended.
@@ -129,9 +143,15 @@ class Plan:
         if work.sweep is None or not isinstance(sweep, Sweep):
             raise TypeError(f"{cell.address} is no sweep")
         parts = search_parts(self.spec, work, inputs, done, self._around, self._tools.contents)
-        whole = result_parts(parts, sweep, tune)
+        key = action_key(parts)
+        pin = pinned(self.spec.pins.get(cell.address), key, tune.mark)
+        whole = result_parts(parts, sweep, tune, pin)
         search = Search(
-            key=action_key(parts), sweep=sweep, planner=work.sweep.planner, done=done,
+            key=key,
+            pin=pin,
+            sweep=sweep,
+            planner=work.sweep.planner,
+            done=done,
             cells=tuple(inner.cell for inner in work.sweep.sample.values()),
         )
         return Settled(
@@ -187,6 +207,9 @@ class Plan:
             contents=contents or {},
             around=self._around,
         )
+        if continuation := self._continued.get(cell.address):
+            parts["continues"] = continuation.origin
+            continuation.begin(action_key(parts))
         return Settled(
             cell=cell,
             params=checked.plain,

@@ -27,9 +27,11 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "E316": "nothing says which model to train",
         "E317": "data that is not where it should be",
         "E319": "a search that could never find anything",
+        "E320": "a pinned trial of another search",
         "W301": "a choice is made on the split that the final evaluation reads",
         "W302": "an attack whose steps together are shorter than its epsilon",
         "W303": "a dimension of a search that nothing reads",
+        "W304": "a pinned trial of a sweep that is not there",
     }
 )
 

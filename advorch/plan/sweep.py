@@ -90,10 +90,14 @@ class SweepWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What runs a sweep is handed: `key` names the search however long it is, so that it can be gone on with."""
+    """What runs a sweep is handed: `key` names the search however long it is, so that it can be gone on with.
+
+    `pin` is the trial that was chosen by hand over the winner.
+    """
 
     key: str
     sweep: Sweep
     planner: PlansTrials
     cells: tuple["Cell", ...]
     done: "Done" = field(default_factory=dict)
+    pin: int | None = None

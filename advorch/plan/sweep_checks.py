@@ -21,7 +21,7 @@ def check_tuning(stage: StageSpec, sweep: Sweep, inside: Inside, problems: Probl
     if stage.tune is None:
         raise AssertionError("only a stage with `tune:` is a sweep")
     for node in stage.tune.objectives:
-        _check_metric(node, sweep, inside, problems)
+        _check_metric(node, sweep, inside, frozenset(), problems)
     _check_selection(stage.tune, sweep, problems)
     _check_scheduler(stage.tune, sweep, inside, problems)
     _check_constraints(stage.tune, sweep, problems)
@@ -29,7 +29,12 @@ def check_tuning(stage: StageSpec, sweep: Sweep, inside: Inside, problems: Probl
     _warn_of_unread(stage, sweep, problems)
 
 
-def _check_metric(node: MapNode, sweep: Sweep, inside: Inside, problems: Problems) -> Any:
+def _reported(inside: Inside) -> frozenset[str]:
+    drafts = [draft for expanded in inside.values() for draft in expanded.drafts.values()]
+    return frozenset(metric for draft in drafts for metric in draft.component.reported)
+
+
+def _check_metric(node: MapNode, sweep: Sweep, inside: Inside, reported: frozenset[str], problems: Problems) -> Any:
     """The component whose metric this is; None after a problem."""
     metric = node.get("metric")
     if metric is None:
@@ -43,9 +48,11 @@ def _check_metric(node: MapNode, sweep: Sweep, inside: Inside, problems: Problem
         problems.add("E319", message, metric.mark, "sum them up in an evaluation, and read its metric")
         return None
     component = next(iter(expanded.drafts.values())).component
-    if name in component.metrics:
+    if name in component.metrics | (reported & component.reported):
         return component
-    known = hint(name, sorted(component.metrics)) or f"{component.id} reports no metrics"
+    known = (
+        hint(name, sorted(component.metrics | (reported & component.reported))) or f"{component.id} reports no metrics"
+    )
     problems.add("E319", f"'{stage}' ({component.id}) has no metric '{name}'", metric.mark, known)
     return None
 
@@ -55,9 +62,6 @@ def _check_selection(tune: TuneSpec, sweep: Sweep, problems: Problems) -> None:
     if several and sweep.tuning.select != "pareto":
         message = "of several objectives none decides by itself which trial is best"
         problems.add("E319", message, _mark(tune.promote, "select", tune.mark), "write promote: {select: pareto}")
-    if several and sweep.tuning.search.algorithm == "cma-es":
-        mark = _mark(tune.search, "algorithm", tune.mark)
-        problems.add("E319", "cma-es takes one objective", mark, "for several use nsga-ii or tpe")
 
 
 def _check_scheduler(tune: TuneSpec, sweep: Sweep, inside: Inside, problems: Problems) -> None:
@@ -65,12 +69,15 @@ def _check_scheduler(tune: TuneSpec, sweep: Sweep, inside: Inside, problems: Pro
     if scheduler is None or tune.scheduler is None:
         return
     node = tune.scheduler if scheduler.metric else tune.objectives[0]
-    component = _check_metric(node, sweep, inside, problems)
+    component = _check_metric(node, sweep, inside, _reported(inside), problems)
     if component is not None and component.time != scheduler.time:
         reports = f"it counts in {component.time}s" if component.time else "it reports nothing while it works"
         message = f"no '{scheduler.time}' is reported by {component.id}: {reports}"
         wanted = "" if scheduler.metric else "name the metric of a stage that trains: metric: train.robust_accuracy"
         problems.add("E319", message, _mark(tune.scheduler, "time", tune.mark), wanted)
+    if scheduler.type == "pbt" and sweep.tuning.refit:
+        message = "the winner of a population is a course of values, and a refit has one value each"
+        problems.add("E319", message, _mark(tune.promote, "refit", tune.mark), "leave `refit` out, or use asha")
     if scheduler.type == "pbt" and sweep.tuning.select != "best":
         message = "a population is one training: its members cannot be told apart afterwards"
         problems.add("E319", message, _mark(tune.promote, "select", tune.mark), "write promote: {select: best}")

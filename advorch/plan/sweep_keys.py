@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from advorch.canonical import Json, digest
 from advorch.plan.cells import Bound, PortSource
 from advorch.plan.content_check import ContentCheck
-from advorch.plan.keys import Surroundings, content_digest, key_parts
+from advorch.plan.keys import Surroundings, action_key, content_digest, key_parts
 from advorch.plan.metrics import Done, read_from
 from advorch.plan.problems import Problems
 from advorch.plan.scope import inside, plain
@@ -24,6 +24,7 @@ from advorch.spec.pipeline import PipelineSpec, TuneSpec
 SCHEMA = "advorch-sweep/1"
 
 _LENGTH = ("trials", "wall", "gpu_hours")
+_OF_RESULT = frozenset({"budget", "promote", "results", "pin"})
 
 
 def search_parts(
@@ -46,13 +47,22 @@ def search_parts(
     }
 
 
-def result_parts(search: Mapping[str, Json], sweep: Sweep, tune: TuneSpec) -> dict[str, Json]:
-    """What decides the result: the search, its length, and what is made of its winner."""
+def result_parts(search: Mapping[str, Json], sweep: Sweep, tune: TuneSpec, pin: int | None = None) -> dict[str, Json]:
+    """What decides the result: the search, its length, and what is made of its winner, or of the trial that is pinned.
+
+    What a search is known by is left of it without these: see `search_key`.
+    """
     budget = sweep.tuning.budget
     length: dict[str, Json] = {name: getattr(budget, name) for name in _LENGTH}
     promote: Json = plain(tune.promote) if tune.promote else {}
     results: dict[str, Json] = {port: list(source) for port, source in sorted(sweep.results.items())}
-    return {**search, "budget": length, "promote": promote, "results": results}
+    chosen: dict[str, Json] = {} if pin is None else {"pin": pin}
+    return {**search, "budget": length, "promote": promote, "results": results, **chosen}
+
+
+def search_key(parts: Mapping[str, Json]) -> str:
+    """The key of the search that the result with these parts came from."""
+    return action_key({name: part for name, part in parts.items() if name not in _OF_RESULT})
 
 
 def _search(sweep: Sweep) -> dict[str, Json]:

@@ -21,6 +21,7 @@ from advorch.spec.expression import ExpressionError
 from advorch.spec.pipeline import ResourceSpec, RetrySpec, StageSpec
 from advorch.spec.suggest import hint
 from advorch.spec.tuning import Tuning, read_tuning
+from advorch.spec.tuning_faults import tuning_faults
 
 if TYPE_CHECKING:
     from advorch.plan.workshop import Workshop
@@ -81,12 +82,16 @@ def _tuning(stage: StageSpec, scope: Scope, problems: Problems) -> Tuning | None
     if stage.tune is None:
         raise AssertionError("only a stage with `tune:` is a sweep")
     try:
-        return read_tuning(stage.tune, scope)
+        tuning = read_tuning(stage.tune, scope)
     except InvalidPipeline as error:
         problems.extend(error.problems)
+        return None
     except ExpressionError as error:
         problems.take(error.problem())
-    return None
+        return None
+    for section, message, advice in tuning_faults(tuning):
+        problems.add("E319", message, getattr(getattr(stage.tune, section), "mark", stage.tune.mark), advice)
+    return tuning
 
 
 def _component(

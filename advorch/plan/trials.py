@@ -1,6 +1,7 @@
 """A trial of a sweep as a plan of its own: the inner stages with values drawn, connected to what stands outside."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advorch.canonical import Json
@@ -50,7 +51,8 @@ class TrialPlanner:
             checks=shop.checks, contents=shop.contents, threats=self.threats.branch(), reads=made.reads,
             params=self._sweep.values.params, logged=frozenset(), refit=refit,
         )  # fmt: skip
-        return Plan(shop.spec, {address: made.works[address] for address in order}, tools, reuse=frozenset())
+        spec = replace(shop.spec, pins={})  # a pin is of one of the pipeline's own sweeps
+        return Plan(spec, {address: made.works[address] for address in order}, tools, reuse=frozenset())
 
     def make(self, values: Mapping[str, Json], problems: Problems, *, refit: int = 0) -> "Made":
         """The cells of a trial; what is wrong with them is among the problems."""
@@ -157,12 +159,14 @@ def described(component: object) -> dict[str, Json]:
     tuning = component.tuning
     space: dict[str, Json] = {item.name: {item.kind: list(item.values)} for item in tuning.space}
     objective: list[Json] = [f"{item.goal} {item.metric}" for item in tuning.objectives]
-    found: dict[str, Json] = {"space": space, "objective": objective, "algorithm": tuning.search.algorithm}
+    promote = f"top {tuning.winners}" if tuning.select == "top_k" else tuning.select
+    found: dict[str, Json] = {
+        "space": space, "objective": objective, "algorithm": tuning.search.algorithm, "promote": promote
+    }  # fmt: skip
     if tuning.scheduler:
         found["scheduler"] = tuning.scheduler.type
-    if tuning.budget.trials:
-        found["trials"] = tuning.budget.trials
-    return found
+    budget = {name: getattr(tuning.budget, name) for name in ("trials", "wall", "gpu_hours")}
+    return {**found, **{name: value for name, value in budget.items() if value is not None}}
 
 
 def selecting_works(work: Work) -> Iterator[Work]:

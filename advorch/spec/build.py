@@ -119,6 +119,7 @@ def _resources(reader: Reader) -> ResourceSpec:
         gpus=reader.get("gpus", default.gpus),
         memory=reader.get("memory", default.memory),
         workers=reader.get("workers", default.workers),
+        placement=reader.get("placement", default.placement),
     )
 
 

@@ -17,6 +17,7 @@ from advorch.spec.nodes import MapNode, Node, Scalar
 from advorch.spec.overlay import overrides as override_layers
 from advorch.spec.overlay import profile as profile_layer
 from advorch.spec.parameters import Parameters
+from advorch.spec.pins import pins_of
 from advorch.spec.pipeline import PipelineSpec
 from advorch.spec.reader import Reader, scalars
 from advorch.spec.rules import check_rules, entries
@@ -49,7 +50,8 @@ def load_pipeline(
     if problems:
         raise InvalidPipeline(_ordered(problems, files.sources))
     spec = _spec(path, profile, root, parameters, lookup)
-    return replace(spec, sources=tuple(dict.fromkeys(Path(name) for name in files.sources)))
+    sources = tuple(dict.fromkeys(Path(name) for name in files.sources))
+    return replace(spec, sources=sources, pins=pins_of(path, profile))
 
 
 def _layered(root: MapNode, profile: str, overrides: Sequence[str], problems: list[Problem]) -> MapNode:

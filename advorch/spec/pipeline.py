@@ -7,6 +7,7 @@ from typing import Literal
 
 from advorch.errors import Problem
 from advorch.spec.nodes import ListNode, MapNode, Mark, Node, Scalar
+from advorch.spec.pins import Pin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class ResourceSpec:
     gpus: float = 0
     memory: int = 0
     workers: int = 1
+    placement: Literal["pack", "spread"] = "pack"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,4 +120,5 @@ class PipelineSpec:
     profile: str = ""
     root: MapNode
     sources: tuple[Path, ...] = ()
+    pins: Mapping[str, Pin] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()

@@ -115,7 +115,13 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
             required=("uses",),
         ),
         "resources": Section(
-            fields={"cpus": forms.AMOUNT, "gpus": forms.AMOUNT, "memory": Size(), "workers": forms.COUNT}
+            fields={
+                "cpus": forms.AMOUNT,
+                "gpus": forms.AMOUNT,
+                "memory": Size(),
+                "workers": forms.COUNT,
+                "placement": Choice(words=("pack", "spread")),
+            }
         ),
         "retry": Section(
             fields={

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from advorch.canonical import Json
-from advorch.tuning.journal import Asked, Ended, Journal, Record, Reported
+from advorch.canonical import Json, digest
+from advorch.tuning.journal import Asked, Closed, Ended, Journal, Record, Reported
 from advorch.tuning.search import Outcome, Searcher, TrialState
 from advorch.tuning.stopping import Exploit, Stopping, Verdict
 
@@ -14,11 +14,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class Trial:
-    """One trial, as far as it has come."""
+    """One trial, as far as it has come; `key` is that of the cell that reported last.
+
+    In a population it may go on from another's checkpoint: that of `source`, a key; `origin` names the whole descent.
+    """
 
     number: int
     values: Mapping[str, Json]
     reports: list[tuple[int, float]] = field(default_factory=list)
+    key: str = ""
+    source: str = ""
+    origin: str = ""
     verdict: Verdict | Exploit = Verdict.GO
     end: Ended | None = None
 
@@ -36,6 +42,7 @@ class Book:
         self._searcher = searcher
         self._stopping = stopping
         self.trials: dict[int, Trial] = {}
+        self._closed = -1
 
     def open(self) -> None:
         """Take in what the journal has."""
@@ -53,11 +60,12 @@ class Book:
         self._write(asked)
         return self.trials[asked.number]
 
-    def report(self, number: int, step: int, value: float) -> Verdict | Exploit:
+    def report(self, number: int, step: int, value: float, key: str) -> Verdict | Exploit:
         """What becomes of a trial that has done a step; a step that was done before says nothing new."""
         trial = self.trials[number]
-        if step > trial.step:
-            self._write(Reported(number=number, step=step, value=value))
+        if step <= trial.step:
+            return trial.verdict if trial.verdict in (Verdict.STOP, Verdict.PAUSE) else Verdict.GO
+        self._write(Reported(number=number, step=step, value=value, key=key))
         return trial.verdict
 
     def end(self, end: Ended) -> None:
@@ -77,8 +85,8 @@ class Book:
 
     def close(self) -> None:
         """No trial will be added for now."""
-        if self._stopping is not None:
-            self._stopping.closed()
+        if self._stopping is not None and self._closed != len(self.trials):
+            self._write(Closed(trials=len(self.trials)))
 
     @property
     def finished(self) -> list[Trial]:
@@ -96,22 +104,36 @@ class Book:
                 self._stopping.added(record.number, record.values)
         elif isinstance(record, Reported):
             self._reported(record)
-        else:
+        elif isinstance(record, Ended):
             self._ended(record)
+        elif self._stopping:
+            self._closed = record.trials
+            self._stopping.closed()
 
     def _reported(self, record: Reported) -> None:
         trial = self.trials[record.number]
         trial.reports.append((record.step, record.value))
+        trial.key = record.key
         if self._stopping:
             trial.verdict = self._stopping.reported(record.number, record.step, record.value)
+        if isinstance(trial.verdict, Exploit):
+            donor = self.trials[trial.verdict.donor]
+            descent: list[Json] = [
+                donor.origin,
+                dict(donor.values),
+                donor.step,
+                record.step,
+                dict(trial.verdict.values),
+            ]
+            trial.origin, trial.source, trial.values = digest(descent), donor.key, trial.verdict.values
 
     def _ended(self, record: Ended) -> None:
         trial = self.trials[record.number]
         trial.end = record
         self._searcher.tell(record.number, record.outcome)
-        if self._stopping and record.outcome.state is not TrialState.PRUNED:
-            failed = record.outcome.state is TrialState.FAILED or not trial.reports
-            self._stopping.ended(record.number, trial.step, None if failed else trial.reports[-1][1])
+        if self._stopping:
+            completed = record.outcome.state is TrialState.DONE and trial.reports
+            self._stopping.ended(record.number, trial.step, trial.reports[-1][1] if completed else None)
 
     def _compare(self, record: Asked, values: Mapping[str, Json] | None) -> None:
         if values != record.values:

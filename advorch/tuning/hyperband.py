@@ -80,6 +80,7 @@ class Hyperband:
     def reported(self, trial: int, step: int, value: float) -> Verdict:
         """At a milestone a trial waits, but for the last, whose report decides."""
         bracket = self._of[trial]
+        self._told(trial)
         if trial in self._over:
             return Verdict.STOP
         if not bracket.open or step < bracket.milestones[bracket.rung]:
@@ -90,6 +91,7 @@ class Hyperband:
     def ended(self, trial: int, step: int, value: float | None) -> None:
         """Whoever completed is still compared with; whoever failed is worse than all."""
         bracket = self._of[trial]
+        self._told(trial)
         if trial not in self._over:
             bracket.finished[trial] = None if value is None else self._score(value)
             self._halved(bracket)
@@ -105,6 +107,11 @@ class Hyperband:
         if self._brackets:
             self._brackets[-1].size = self._brackets[-1].joined
             self._halved(self._brackets[-1])
+
+    def _told(self, trial: int) -> None:
+        """Whoever reports has its answer with that; in a replay nobody asks who was freed on the way."""
+        self._go = [other for other in self._go if other != trial]
+        self._stop = [other for other in self._stop if other != trial]
 
     def _halved(self, bracket: Bracket) -> bool:
         if not bracket.decided():

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from advorch.canonical import Json, canonical
 from advorch.spec.tuning import Dimension, Tuning
-from advorch.tuning.draws import Count, Pick, Span, coordinate, place
+from advorch.tuning.draws import Pick, coordinate, place
 from advorch.tuning.optuna_search import silent_storage
 from advorch.tuning.search import Outcome, TrialState
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+DEPTH = 6  # of the trees: enough for what matters, and 300 trials take half a second instead of three
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +88,31 @@ def _fanova(trials: Sequence[Finished], varying: Sequence[Dimension], objective:
     from optuna.trial import create_trial
 
     study = create_study(storage=silent_storage())
-    spread = {dimension.name: _distribution(dimension) for dimension in varying}
     study.add_trials(
         create_trial(
-            params={dimension.name: place(dimension, trial.values[dimension.name]) for dimension in varying},
-            distributions=spread,
+            params={dimension.name: _even(dimension, trial.values[dimension.name]) for dimension in varying},
+            distributions={dimension.name: _distribution(dimension) for dimension in varying},
             value=trial.outcome.objectives[objective],
         )
         for trial in trials
     )
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0, max_depth=DEPTH))
+    return {name: float(share) for name, share in shares.items()}
 
 
 def _distribution(dimension: Dimension) -> "BaseDistribution":
-    from optuna import distributions
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    match coordinate(dimension):
-        case Pick(count):
-            return distributions.CategoricalDistribution(tuple(range(count)))
-        case Count(low, high, log):
-            return distributions.IntDistribution(low, high, log)
-        case Span(low, high, log):
-            return distributions.FloatDistribution(low, high, log)
+    where = coordinate(dimension)
+    return CategoricalDistribution(range(where.count)) if isinstance(where, Pick) else FloatDistribution(0, 1)
+
+
+def _even(dimension: Dimension, value: Json) -> float:
+    """From 0 to 1, evenly: Optuna's fANOVA would weigh a logarithmic distribution by its raw width."""
+    where, here = coordinate(dimension), place(dimension, value)
+    if isinstance(where, Pick):
+        return here
+    low, high = float(where.low), float(where.high)
+    if where.log:
+        return math.log(here / low) / math.log(high / low)
+    return (here - low) / (high - low)

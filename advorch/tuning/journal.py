@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from advorch.artifacts import check_format
@@ -28,11 +29,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A trial has done a step."""
+    """A trial has done a step; `key` is that of the cell that did it."""
 
     number: int
     step: int
     value: float
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +50,18 @@ class Ended:
     message: str = ""
 
 
-Record: TypeAlias = Asked | Reported | Ended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The search was told that no trial would be added for now."""
 
-_KINDS: Mapping[str, type[Asked] | type[Reported] | type[Ended]] = {
-    "asked": Asked,
-    "reported": Reported,
-    "ended": Ended,
-}
+    trials: int
+
+
+Record: TypeAlias = Asked | Reported | Ended | Closed
+
+_KINDS: Mapping[str, type[Asked] | type[Reported] | type[Ended] | type[Closed]] = MappingProxyType(
+    {"asked": Asked, "reported": Reported, "ended": Ended, "closed": Closed}
+)
 
 
 class Journal:
@@ -66,16 +73,22 @@ class Journal:
 
     def read(self) -> list[Record]:
         """Everything so far; what follows a damaged record is dropped with it, for it was decided knowing it."""
-        names = self._partials.names()
+        expected = len(self._partials.names())
+        found = self.look()
+        if len(found) < expected:
+            self._begin_anew(found)
+        self._next = len(found)
+        return found
+
+    def look(self) -> list[Record]:
+        """Everything up to the first damaged record, without dropping anything: another run may be writing."""
         found: list[Record] = []
         with scratch() as folder:
-            for name in names:
+            for name in self._partials.names():
                 record = self._record(name, folder / name)
                 if record is None:
-                    self._begin_anew(found)
                     break
                 found.append(record)
-        self._next = len(found)
         return found
 
     def write(self, record: Record) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from advorch.canonical import Json
+from advorch.errors import ErrorClass, StageFailed
 from advorch.plan.scope import Name, Scope
 from advorch.spec.expression import Expression, ExpressionError, UnknownName
 from advorch.spec.tuning import Tuning
 from advorch.store.manifest import Manifest
 from advorch.tuning.book import Trial
 from advorch.tuning.importance import Finished, pareto, ranked
+from advorch.tuning.search import TrialState
 
 Measured = Mapping[str, float]
 
@@ -28,6 +30,32 @@ def winners(trials: Iterable[Trial], tuning: Tuning) -> list[int]:
     if tuning.select == "pareto":
         return pareto(known, tuning)
     return ranked(known, tuning)[: tuning.winners if tuning.select == "top_k" else 1]
+
+
+def chosen(trials: Mapping[int, Trial], tuning: Tuning, pin: int | None) -> list[int]:
+    """The winners; a trial that is pinned comes before them, in place of the best or of the last that would win."""
+    best = winners(trials.values(), tuning)
+    if pin is None:
+        return best
+    if fault := pin_fault(trials, pin):
+        raise StageFailed(fault, error_class=ErrorClass.USER, hint="advorch sweep promote FILE STAGE --clear")
+    others = [number for number in best if number != pin]
+    return [pin, *others] if tuning.select == "pareto" else [pin, *others][: max(1, len(best))]
+
+
+def pin_fault(trials: Mapping[int, Trial], number: int) -> str:
+    """Why a trial cannot be handed on; nothing where it can."""
+    trial = trials.get(number)
+    if trial is None:
+        last = f": there are 0 to {max(trials)}" if trials else ""
+        return f"there is no trial {number} in this search{last}"
+    if trial.end is None:
+        return f"trial {number} is not over"
+    state = trial.end.outcome.state
+    if state is TrialState.DONE:
+        return ""
+    why = f": {trial.end.message}" if trial.end.message else ""
+    return f"trial {number} {'was stopped early' if state is TrialState.PRUNED else 'failed'}{why}: it has no result"
 
 
 @dataclass(frozen=True, slots=True)

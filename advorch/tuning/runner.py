@@ -13,7 +13,7 @@ from advorch.spec.tuning import Tuning
 from advorch.tuning.book import Book
 from advorch.tuning.journal import Journal
 from advorch.tuning.opening import open_searcher
-from advorch.tuning.promotion import Judge, winners
+from advorch.tuning.promotion import Judge, chosen
 from advorch.tuning.schedulers import open_stopping
 from advorch.tuning.search import TrialState
 from advorch.tuning.sweep import SweepRun, all_failed
@@ -40,11 +40,11 @@ def _searched(
 ) -> Produced:
     sweep, tuning = search.sweep, search.sweep.tuning
     scope = Scope(sweep.values)
-    book = Book(journal, open_searcher(tuning, settled.seed, scope), open_stopping(tuning, settled.seed))
+    book = Book(journal, open_searcher(tuning, settled.seed, scope), open_stopping(tuning, settled.seed, scope))
     book.open()
     judge = Judge(tuning, scope, sweep.name_of)
     SweepRun(shop, settled, search, book, judge).run(control, concurrency)
-    best = winners(book.trials.values(), tuning)
+    best = chosen(book.trials, tuning, search.pin)
     if not best:
         raise _nobody(book)
     won = Winning(shop, settled.cell, search, judge, concurrency).promote([book.trials[number] for number in best])

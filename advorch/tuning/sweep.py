@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from advorch.events import CellFinished, CellReported, CellStarted, Status
 from advorch.plan.cells import Settled
 from advorch.plan.sweep import Search
 from advorch.tuning.book import Book, Trial, outcome_of
+from advorch.tuning.continuing import continue_trial, watched
 from advorch.tuning.journal import Ended
 from advorch.tuning.promotion import Judge
 from advorch.tuning.search import Outcome, TrialState
@@ -19,6 +21,7 @@ from advorch.tuning.stopping import Verdict
 from advorch.tuning.trial import Ran, TrialRun
 
 TRIAL = "core/trial"
+LOSSES_A_TRIAL = 3
 HOPELESS = 10  # trials that fail before one succeeds: then it is the stage that is at fault, not the values
 
 _STATUS = {TrialState.DONE: Status.DONE, TrialState.PRUNED: Status.PRUNED, TrialState.FAILED: Status.FAILED}
@@ -37,6 +40,7 @@ class SweepRun:
         self._running: dict[int, TrialRun] = {}
         self._error: BaseException | None = None
         self._exhausted = False
+        self._losses: Counter[int] = Counter()
         self._spending = Spending(search.sweep.tuning.budget, book)
 
     def run(self, control: CellControl, concurrency: int) -> None:
@@ -103,6 +107,7 @@ class SweepRun:
         except InvalidPipeline as error:
             self._end(trial, self._ended(trial, Ran(failure=error.problems[0].message), 0.0))
             return
+        continue_trial(plan, trial, self._search, self._shop.store)
         run = TrialRun(
             self._shop, self._search, name, plan,
             lambda cell, step, metrics: self._reported(trial, cell, step, metrics),
@@ -121,22 +126,30 @@ class SweepRun:
             del self._running[trial.number]
             if failure is not None:
                 self._error = self._error or failure
-            elif ran is not None and not (ran.halted and trial.verdict is Verdict.PAUSE):
-                self._end(trial, self._ended(trial, ran, time.monotonic() - started))
+            elif ran is not None:
+                self._came_back(trial, ran, time.monotonic() - started)
             self._changed.notify_all()
+
+    def _came_back(self, trial: Trial, ran: Ran, seconds: float) -> None:
+        """Over, or to be driven again: after a pause, with the values of another, or because its worker was lost."""
+        if ran.lost:
+            self._losses[trial.number] += 1
+            if self._losses[trial.number] > LOSSES_A_TRIAL:
+                self._error = self._error or ran.lost
+        elif not ran.halted or trial.verdict is Verdict.STOP:
+            self._end(trial, self._ended(trial, ran, seconds))
 
     def _reported(self, trial: Trial, cell: str, step: int, metrics: Mapping[str, float]) -> None:
         """An inner stage has done a step: where the scheduler looks at it, the trial may be over with it."""
-        tuning = self._search.sweep.tuning
-        scheduler = tuning.scheduler
-        if scheduler is None:
+        if not self._search.sweep.tuning.scheduler:
             return
-        stage, metric = self._search.sweep.stage_of(scheduler.metric or tuning.objectives[0].metric)
+        stage, metric = watched(self._search.sweep)
         if cell != stage or metric not in metrics:
             return
         with self._changed:
-            verdict = self._book.report(trial.number, step, metrics[metric])
             run = self._running.get(trial.number)
+            key = run.key_of(cell) if run else ""
+            verdict = self._book.report(trial.number, step, metrics[metric], key)
         name = f"{self._cell.address}/{trial.number}"
         self._shop.emit(CellReported(cell=name, step=step, metrics={metric: metrics[metric]}))
         if verdict is not Verdict.GO and run is not None:

@@ -11,7 +11,7 @@ from advorch.engine.channel import NOTHING, Channel
 from advorch.engine.driver import Desk, Driver, Policy
 from advorch.engine.ledger import Ledger
 from advorch.engine.task import stop_flag
-from advorch.errors import AdvorchError, InfrastructureError, Stopped
+from advorch.errors import AdvorchError, ErrorClass, InfrastructureError, StageFailed, Stopped
 from advorch.events import CellFinished, CellStarted, Event, RunFinished, RunStarted, Status
 from advorch.plan.cells import Cell, world_size
 from advorch.plan.plan import Plan
@@ -19,6 +19,9 @@ from advorch.plan.sweep import Search
 from advorch.store.manifest import Manifest
 
 Watch: TypeAlias = Callable[[str, int, Mapping[str, float]], None]
+
+
+LOSSES = (ErrorClass.NODE_LOST, ErrorClass.PREEMPTED)
 
 
 class Halt(threading.Event):
@@ -34,11 +37,15 @@ class Halt(threading.Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What driving a trial came to; `failure` says why it found nothing, `halted` that it was told to."""
+    """What driving a trial came to; `failure` says why it found nothing, `halted` that it was told to.
+
+    One that `lost` its worker is no worse for it: it is to be driven again.
+    """
 
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     failure: str = ""
     halted: bool = False
+    lost: StageFailed | None = None
     gpu_seconds: float = 0.0
 
 
@@ -58,7 +65,7 @@ class TrialRun:
 
     def run(self, *, forced: bool) -> Ran:
         """To the end, or to where the trial is halted; what is wrong with the run itself is raised."""
-        shop = self._inner_shop()
+        shop = self._inner_shop(forced)
         driver = Driver(
             self._plan, Desk(shop.store, shop.emit, self._search.done), open_shop=lambda: shop,
             policy=Policy(force=frozenset({"all"} if forced else ())), stop=self.halt,
@@ -77,21 +84,26 @@ class TrialRun:
         for key in list(self._running.values()):
             self._shop.store.raise_flag(stop_flag(self._shop.run, key))
 
+    def key_of(self, cell: str) -> str:
+        """The key of a cell that runs."""
+        return self._running.get(cell, "")
+
     def _ran(self, ledger: Ledger) -> Ran:
         done = {name: found for name in self._plan.cells if (found := ledger.manifests.get(name)) is not None}
         if self.halt.is_set() and len(done) < len(self._plan.cells):
             if self._shop.stopping():
                 raise Stopped("asked to stop")
             return Ran(halted=True, gpu_seconds=self._gpu_seconds)
-        return Ran(manifests=done, failure=_failure(ledger), gpu_seconds=self._gpu_seconds)
+        return Ran(manifests=done, failure=_failure(ledger), lost=_loss(ledger), gpu_seconds=self._gpu_seconds)
 
-    def _inner_shop(self) -> Shop:
+    def _inner_shop(self, forced: bool) -> Shop:
         shop, below = self._shop, f"{self._name}/"
         return replace(
             shop,
             emit=self._emit,
             channel_for=lambda cell: _Watched(shop.channel_for(f"{below}{cell}"), cell, self._watch),
             stopping=self.halt.is_set,
+            forces=lambda cell: forced,
             above=f"{shop.above}{below}",
         )
 
@@ -145,6 +157,11 @@ def gpus_of(cell: Cell) -> float:
     return (
         0.0 if cell.component.shape is Shape.SWEEP else cell.resources.gpus * world_size(cell.component, cell.resources)
     )
+
+
+def _loss(ledger: Ledger) -> StageFailed | None:
+    errors = (error for error in ledger.errors.values() if isinstance(error, StageFailed))
+    return next((error for error in errors if error.error_class in LOSSES), None)
 
 
 def _failure(ledger: Ledger) -> str:

@@ -12,6 +12,7 @@ from advorch.plan.cells import Cell
 from advorch.plan.sweep import Search, port_of
 from advorch.store.manifest import Manifest
 from advorch.tuning.book import Trial
+from advorch.tuning.continuing import continue_trial
 from advorch.tuning.promotion import Judge, median
 from advorch.tuning.trial import Ran, TrialRun
 
@@ -74,6 +75,8 @@ class Winning:
 
     def _run(self, name: str, trial: Trial, refit: int) -> Ran:
         plan = self._search.planner.plan(trial.values, refit=refit)
+        if not refit:
+            continue_trial(plan, trial, self._search, self._shop.store)
         forced = bool(refit) and self._shop.forces(self._cell)
         ran = TrialRun(self._shop, self._search, name, plan, _nobody_listens).run(forced=forced)
         if ran.failure:

@@ -14,6 +14,7 @@ from advorch.api import (
     Norm,
     Params,
     Port,
+    Secret,
     Stage,
     StageFn,
     ThreatModel,
@@ -31,6 +32,7 @@ class WalkParams(Params):
     trouble: Literal["none", "user", "oom", "nan", "lost", "hang", "exit"] = "none"
     at: int = 2
     once: Annotated[str, Field(description="trouble only while this file is missing, and then made")] = ""
+    password: Secret | None = None
 
 
 class NoParams(Params):
@@ -79,7 +81,7 @@ def advorch_components() -> Components:
         Stage(
             name="walk", summary="A random walk", params=WalkParams, load=_load_walk, stage=Kind.TRAIN,
             consumes={"table": Port(ArtifactType.TABLE, optional=True)}, produces=TABLE,
-            metrics=frozenset({"end"}), time="step",
+            metrics=frozenset({"end"}), reported=frozenset({"place"}), time="step",
         ),
         Stage(
             name="join", summary="Adds walks up", params=NoParams, load=_load_join, stage=Kind.EVALUATE,

@@ -17,6 +17,8 @@ from advorch_lab import DeadlyParams, NoParams, WalkParams
 
 def walk(context: StageContext, params: WalkParams) -> Outcome:
     """Step by step from where the newest checkpoint left off."""
+    if params.password:
+        params.password.reveal()
     step, place = _resumed(context, params)
     while step < params.steps:
         step += 1
