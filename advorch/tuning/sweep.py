@@ -11,6 +11,7 @@ from advorch.errors import ErrorClass, InvalidPipeline, StageFailed, Stopped
 from advorch.events import CellFinished, CellReported, CellStarted, Status
 from advorch.plan.cells import Settled
 from advorch.plan.sweep import Search
+from advorch.tracking.addresses import TRIAL
 from advorch.tuning.book import Book, Trial, outcome_of
 from advorch.tuning.continuing import continue_trial, watched
 from advorch.tuning.journal import Ended
@@ -20,7 +21,6 @@ from advorch.tuning.spending import Spending
 from advorch.tuning.stopping import Verdict
 from advorch.tuning.trial import Ran, TrialRun
 
-TRIAL = "core/trial"
 LOSSES_A_TRIAL = 3
 HOPELESS = 10  # trials that fail before one succeeds: then it is the stage that is at fault, not the values
 
@@ -170,8 +170,15 @@ class SweepRun:
             )
         return Ended(
             number=trial.number, outcome=outcome, metrics=measured, seconds=seconds, gpu_seconds=ran.gpu_seconds,
-            elapsed=self._spending.elapsed, message=ran.failure,
+            elapsed=self._spending.elapsed, message=ran.failure or self._broken(outcome),
         )  # fmt: skip
+
+    def _broken(self, outcome: Outcome) -> str:
+        """Which constraints a trial does not keep; nothing where it keeps all."""
+        constraints = self._search.sweep.tuning.constraints
+        pairs = zip(constraints, outcome.violations, strict=False)
+        broken = [constraint.text for constraint, violation in pairs if violation > 0]
+        return f"does not keep {', '.join(broken)}" if broken else ""
 
     def _end(self, trial: Trial, end: Ended) -> None:
         self._book.end(end)

@@ -11,7 +11,7 @@ from advorch.engine.channel import NOTHING, Channel
 from advorch.engine.driver import Desk, Driver, Policy
 from advorch.engine.ledger import Ledger
 from advorch.engine.task import stop_flag
-from advorch.errors import AdvorchError, ErrorClass, InfrastructureError, StageFailed, Stopped
+from advorch.errors import AdvorchError, CorruptObject, ErrorClass, InfrastructureError, StageFailed, Stopped
 from advorch.events import CellFinished, CellStarted, Event, RunFinished, RunStarted, Status
 from advorch.plan.cells import Cell, world_size
 from advorch.plan.plan import Plan
@@ -74,8 +74,8 @@ class TrialRun:
         if ledger.bug is not None:
             raise ledger.bug
         for error in ledger.errors.values():
-            if isinstance(error, InfrastructureError):
-                raise error
+            if isinstance(error, InfrastructureError | CorruptObject):
+                raise error  # what is wrong with the run, or with what a trial reads of the cells outside
         return self._ran(ledger)
 
     def stop(self) -> None:

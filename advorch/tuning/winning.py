@@ -1,5 +1,6 @@
 """What a sweep hands on: the artifacts of its winners, trained again under fresh seeds where that is asked for."""
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -7,10 +8,12 @@ from statistics import fmean, stdev
 
 from advorch.artifacts import Artifact
 from advorch.engine.cell import Shop
-from advorch.errors import ErrorClass, StageFailed
+from advorch.errors import ErrorClass, StageFailed, Stopped
+from advorch.events import CellFinished, CellStarted, Status
 from advorch.plan.cells import Cell
 from advorch.plan.sweep import Search, port_of
 from advorch.store.manifest import Manifest
+from advorch.tracking.addresses import REFIT
 from advorch.tuning.book import Trial
 from advorch.tuning.continuing import continue_trial
 from advorch.tuning.promotion import Judge, median
@@ -58,7 +61,7 @@ class Winning:
         """The refit with the median objective; the metrics carry all seeds."""
         names = [f"{self._cell.address}/refit-{rank}-{seed}" for seed in range(1, seeds + 1)]
         with ThreadPoolExecutor(max_workers=self._concurrency, thread_name_prefix="refit") as pool:
-            ran = list(pool.map(lambda pair: self._run(pair[1], trial, pair[0]), enumerate(names, start=1)))
+            ran = list(pool.map(lambda pair: self._refit(pair[1], trial, pair[0]), enumerate(names, start=1)))
         measured = {seed: self._judge.measured(item.manifests) for seed, item in enumerate(ran, start=1)}
         objective = self._search.sweep.tuning.objectives[0]
         good = [
@@ -72,6 +75,25 @@ class Winning:
             )
         chosen = good[median([measured[seed][objective.metric] for seed in good], objective.goal)]
         return ran[chosen - 1].manifests, {**measured[chosen], **_over_seeds(measured, chosen)}
+
+    def _refit(self, name: str, trial: Trial, refit: int) -> Ran:
+        """One seed, told as a cell of its own with the cells inside it below."""
+        about = {"cell": name, "stage": self._cell.stage, "component": REFIT, "key": self._search.key}
+        self._shop.emit(CellStarted(**about, params=trial.values))
+        started, status = time.monotonic(), Status.FAILED
+        metrics: dict[str, float] = {}
+        try:
+            ran = self._run(name, trial, refit)
+            status, metrics = Status.DONE, self._judge.measured(ran.manifests)
+        except Stopped:
+            status = Status.STOPPED
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            self._shop.emit(
+                CellFinished(**about, status=status, metrics=metrics, seconds=seconds, params=trial.values)
+            )
+        return ran
 
     def _run(self, name: str, trial: Trial, refit: int) -> Ran:
         plan = self._search.planner.plan(trial.values, refit=refit)

@@ -18,6 +18,7 @@ from advorch.errors import InvalidPipeline
 from advorch.events import CellFinished, CellStarted
 from advorch.session.result import Run
 from advorch.session.running import Options
+from advorch.store.opening import open_store
 from advorch.tracking.journal import FILE, read
 
 Write = Callable[..., Path]
@@ -313,6 +314,49 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(workspace: Path, write_pip
     assert drawn(other) == drawn(workspace)
     assert undisturbed.metrics["best"] == done.metrics["best"]
     assert undisturbed.metrics["after"] == done.metrics["after"]
+
+
+def test_a_run_that_is_stopped_stops_its_trials_and_goes_on_later(workspace: Path, write_pipeline: Write) -> None:
+    path = write_pipeline(sweep(workspace, 8).replace("steps: 3", "steps: 3, pause: 0.05"))
+    stopped = run(path, deadline=0.6)
+    assert stopped.exit_code == 7
+    assert statuses(stopped)["best"] == "stopped"
+    before = steps(workspace)
+    assert 0 < before < 8 * 3
+    done = run(path)
+    assert done.exit_code == 0
+    assert len(trials(workspace)) == 8
+    assert steps(workspace) == 8 * 3, "a trial that was under way goes on from its checkpoint"
+
+
+def test_what_a_trial_reads_from_outside_is_computed_again_when_it_is_damaged(
+    workspace: Path, write_pipeline: Write
+) -> None:
+    text = f"""
+  base: {{uses: train/walk, with: {{steps: 2, diary: {workspace / "diary"}}}}}
+  best:
+    tune:
+      space: {{start: {{uniform: [0, 1]}}}}
+      objective: {{metric: sum.total, goal: maximize}}
+      search: {{algorithm: random, trials: 3}}
+    stages:
+      walk: {{uses: train/walk, seed: 1, with: {{steps: 1, start: "${{trial.start}}"}}}}
+      sum: {{uses: evaluate/join, in: {{tables: [base.table, walk.table]}}}}
+    out: {{table: sum.table}}
+"""
+    run(write_pipeline(text))
+    stored = next(path for path in (workspace / ".advorch" / "store").rglob(f"*{digest_of_base(workspace)[4:]}*"))
+    stored.chmod(0o644)
+    stored.write_bytes(b"x" * stored.stat().st_size)
+    done = run(write_pipeline(text.replace("trials: 3", "trials: 5")))
+    assert done.exit_code == 0
+    assert steps(workspace) == 2 * 2
+
+
+def digest_of_base(workspace: Path) -> str:
+    manifests = open_store(str(workspace / ".advorch" / "store")).manifests()
+    base = next(found for found in manifests if (found.parts.get("params") or {}).get("steps") == 2)  # type: ignore[union-attr]
+    return next(iter(base.outputs["table"].files.values())).digest
 
 
 def test_a_damaged_journal_loses_what_came_after_and_nothing_else(workspace: Path, write_pipeline: Write) -> None:
