@@ -22,7 +22,7 @@ from measuring import LAB, Figure, Stand, command, stand
 import advorch
 from advorch.engine.driver import Policy
 from advorch.engine.ray.backend import RayBackend
-from advorch.engine.ray.pool import Hold
+from advorch.engine.ray.hold import Hold
 from advorch.session.running import Options
 from advorch.session.workspace import Workspace
 
@@ -173,11 +173,11 @@ def on_ray(quick: bool) -> list[Figure]:
 
 def measure(quick: bool) -> list[Figure]:
     """Inline first: it needs no Ray."""
-    _show_lab()
+    show_lab()
     return [*inline(quick), *on_ray(quick)]
 
 
-def _show_lab() -> None:
+def show_lab() -> None:
     """To this process and to Ray's workers."""
     import sys
 

@@ -1,7 +1,7 @@
 """The journal of a search: what was asked, reported and found, one record after the other, for good."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -65,65 +65,83 @@ _KINDS: Mapping[str, type[Asked] | type[Reported] | type[Ended] | type[Closed]] 
 
 
 class Journal:
-    """Records by number in the store, each committed in one piece before anything follows from it."""
+    """Records in the store, committed in one piece before anything follows from them.
+
+    What was asked waits for the next record to be committed with: were it lost, the searcher would draw the same again.
+    """
 
     def __init__(self, partials: Partials) -> None:
         self._partials = partials
         self._next = 0
+        self._waiting: list[Record] = []
 
     def read(self) -> list[Record]:
-        """Everything so far; what follows a damaged record is dropped with it, for it was decided knowing it."""
+        """Everything so far; what follows a damaged commit is dropped with it, for it was decided knowing it."""
         expected = len(self._partials.names())
-        found = self.look()
-        if len(found) < expected:
+        commits = self._commits()
+        found = [record for commit in commits for record in commit]
+        self._next = len(commits)
+        if len(commits) < expected:
             self._begin_anew(found)
-        self._next = len(found)
         return found
 
     def look(self) -> list[Record]:
-        """Everything up to the first damaged record, without dropping anything: another run may be writing."""
-        found: list[Record] = []
-        with scratch() as folder:
-            for name in self._partials.names():
-                record = self._record(name, folder / name)
-                if record is None:
-                    break
-                found.append(record)
-        return found
+        """Everything up to the first damaged commit, without dropping anything: another run may be writing."""
+        return [record for commit in self._commits() for record in commit]
 
     def write(self, record: Record) -> None:
-        """Commit one more."""
-        self._partials.commit(f"{self._next:09d}", {}, encode(record))
-        self._next += 1
+        """Commit one more, with those that waited."""
+        self._waiting.append(record)
+        if not isinstance(record, Asked):
+            self._commit()
 
     def drop(self) -> None:
         """Forget the search."""
         self._partials.drop()
         self._next = 0
+        self._waiting = []
 
-    def _record(self, name: str, folder: Path) -> Record | None:
+    def _commits(self) -> list[list[Record]]:
+        found: list[list[Record]] = []
+        with scratch() as folder:
+            for name in self._partials.names():
+                records = self._decoded(name, folder / name)
+                if records is None:
+                    break
+                found.append(records)
+        return found
+
+    def _decoded(self, name: str, folder: Path) -> list[Record] | None:
         try:
-            return decode(self._partials.fetch(name, folder))
+            plain: Mapping[str, Any] = self._partials.fetch(name, folder)
         except CorruptObject as error:
             log.warning("record %s of the search is damaged, and those behind it are left out: %s", name, error)
             return None
+        check_format(plain["format"], "trials")
+        return [decode(record) for record in plain["records"]]
+
+    def _commit(self) -> None:
+        records: list[Json] = [encode(record) for record in self._waiting]
+        self._partials.commit(f"{self._next:09d}", {}, {"format": FORMAT, "records": records})
+        self._next += 1
+        self._waiting = []
 
     def _begin_anew(self, found: list[Record]) -> None:
         self.drop()
-        for record in found:
-            self.write(record)
+        self._waiting = list(found)
+        if found:
+            self._commit()
 
 
 def encode(record: Record) -> dict[str, Json]:
     """As JSON."""
     kind = next(name for name, known in _KINDS.items() if isinstance(record, known))
-    return {"format": FORMAT, "kind": kind, **asdict(record)}
+    return {"kind": kind, **asdict(record)}
 
 
 def decode(plain: Mapping[str, Any]) -> Record:
     """Read back what `encode` wrote."""
-    check_format(plain["format"], "trials")
-    values = {key: value for key, value in plain.items() if key not in ("format", "kind")}
+    values = {key: value for key, value in plain.items() if key != "kind"}
     if plain["kind"] == "ended":
         values["outcome"] = _outcome(values["outcome"])
     return _KINDS[plain["kind"]](**values)
@@ -136,8 +154,3 @@ def _outcome(plain: Mapping[str, Any]) -> Outcome:
         violations=tuple(plain["violations"]),
         reports=tuple((int(step), float(value)) for step, value in plain["reports"]),
     )
-
-
-def ended(records: list[Record]) -> Iterator[Ended]:
-    """The ends among the records."""
-    return (record for record in records if isinstance(record, Ended))
