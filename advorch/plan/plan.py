@@ -86,6 +86,11 @@ class Plan:
             found.setdefault(work.cell.stage, {})[address] = work.draft.labels
         return found
 
+    def inside(self, address: str) -> tuple[Cell, ...]:
+        """The cells of a trial of a sweep, as one was tried; of any other cell itself."""
+        work = self._works[address]
+        return tuple(inner.cell for inner in work.sweep.sample.values()) if work.sweep else (work.cell,)
+
     def nested(self, address: str) -> tuple[str, ...]:
         """The ids of the components named in a cell's parameters, as far as those are known."""
         work = self._works[address]

@@ -7,6 +7,7 @@ from enum import StrEnum
 from advorch.plan.cells import Cell, Settled, Skipped
 from advorch.plan.explain import Difference, History
 from advorch.plan.plan import Plan
+from advorch.plan.sweep import Search
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
 
@@ -85,17 +86,29 @@ class _Preview:
         return self._work(settled, forced)
 
     def _work(self, settled: Settled, forced: bool) -> Row:
+        size = f"{_size(settled.search)}; " if settled.search else ""
         if forced:
-            return _row(settled.cell, State.RUN, "forced", settled.key)
+            return _row(settled.cell, State.RUN, f"{size}forced", settled.key)
         found = tuple(self._known().differences(settled))
         reason = _some([str(item) for item in found], "; ") or "never computed"
-        return _row(settled.cell, State.RUN, reason, settled.key, found)
+        return _row(settled.cell, State.RUN, f"{size}{reason}", settled.key, found)
 
     def _known(self) -> History:
         """The store's manifests, read only if something is to be compared with them."""
         if self._history is None:
             self._history = History(self._store.manifests())
         return self._history
+
+
+def _size(search: Search) -> str:
+    """How much work a sweep is at most."""
+    budget, tuning = search.sweep.tuning.budget, search.sweep.tuning
+    trials = f"{budget.trials} trials" if budget.trials else "trials"
+    hours = f", {budget.gpu_hours:g} GPU hours" if budget.gpu_hours else ""
+    wall = f", {budget.wall:g} s" if budget.wall else ""
+    refits = f", then {tuning.refit.seeds} refits" if tuning.refit else ""
+    cells = len(search.cells)
+    return f"{trials} of {cells} cell{'' if cells == 1 else 's'}{wall}{hours}{refits}"
 
 
 def _some(items: Sequence[str], between: str = ", ") -> str:

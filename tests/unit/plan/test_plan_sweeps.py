@@ -2,6 +2,8 @@
 
 import pytest
 
+from advorch.plan.preview import preview
+
 SWEEP = """
 version: 1
 data: {toy: {uses: toy}, other: {uses: toy, with: {}}}
@@ -162,3 +164,16 @@ def test_what_a_sweep_hands_on_is_known_to_attacks_behind_it(world):
     remote = remote.replace("in: {model: train.model, data: toy.train}", "in: {model: plain.model, data: toy.train}")
     problems = world.problems(remote.replace("in: {data: toy.train, model: plain.model}", "in: {data: toy.train}"))
     assert [(problem.code, problem.place.line) for problem in problems] == [("E314", 24)]
+
+
+def test_a_preview_says_how_much_work_a_sweep_is_at_most(world, store):
+    refit = SWEEP.replace("trials: 3}", "trials: 3}\n      promote: {refit: {seeds: 2}}")
+    rows = {row.cell: row for row in preview(world.plan(refit), store)}
+    assert rows["best"].state.value == "deferred"
+    without = SWEEP.replace("in: {data: toy.train, model: plain.model}", "in: {data: toy.train}")
+    rows = {row.cell: row for row in preview(world.plan(without), store)}
+    assert rows["best"].reason == "3 trials of 2 cells; never computed"
+    text = without.replace("trials: 3}", "trials: 3}\n      budget: {gpu_hours: 2}\n      promote: {refit: {seeds: 2}}")
+    rows = {row.cell: row for row in preview(world.plan(text), store)}
+    assert rows["best"].reason == "3 trials of 2 cells, 2 GPU hours, then 2 refits; never computed"
+    assert [cell.address for cell in world.plan(without).inside("best")] == ["train", "probe"]
