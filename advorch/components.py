@@ -249,7 +249,8 @@ class Part(Component[P, PartFn[P]]):
 class Generator(StageComponent[P, GeneratorFn[P]]):
     """Players, losses and sampling; the game loop brings everything else.
 
-    One that is `labelled` also learns from minibatches of a second, labelled set of samples.
+    One that is `labelled` also learns from minibatches of a second, labelled set of samples; one of `words` takes word
+    numbers instead of real ones.
     """
 
     family: ClassVar[str] = "generate"
@@ -259,6 +260,7 @@ class Generator(StageComponent[P, GeneratorFn[P]]):
 
     time: str = "step"
     labelled: bool = False
+    words: bool = False
 
     def inputs(self) -> Mapping[str, Port]:
         return {"data": _DATA} | ({"labelled": _DATA} if self.labelled else {})
@@ -339,9 +341,9 @@ class Model(Component[P, ModelFn[P]]):
 class Wrapper(Component[P, WrapperFn[P]]):
     """An architecture around another, which its parameter `inner` names; it grants what that one grants.
 
-    One that is `random` draws anew in every forward pass, in evaluation too. One of `codes` surrounds a generator and the
-    model behind it, and takes the generator's codes. One that `refuses` has a logit more than
-    there are classes, the last, and sets `refuses` on its module: it is largest where no answer is given.
+    One that is `random` draws anew in every forward pass, in evaluation too. One of `codes` surrounds a generator and
+    the model behind it, and takes the generator's codes. One that `refuses` has a logit more than there are classes,
+    the last, and sets `refuses` on its module: it is largest where no answer is given.
     """
 
     family: ClassVar[str] = "model"

@@ -158,6 +158,9 @@ class GameSettings(Params):
     batch: Count = 128
     samples: Annotated[Count, Field(description="how many samples the stage hands on")] = 1000
     checkpoint_every: Annotated[Count, Field(description="generator updates between checkpoints")] = 200
+    moments: Annotated[
+        Natural, Field(description="how often samples are drawn on the way and kept with the generator, evenly spread")
+    ] = 0
 
 
 class EvaluationSettings(Params):

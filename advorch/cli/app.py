@@ -37,7 +37,7 @@ def build_app() -> "typer.Typer":
     """All commands by noun; typer is imported here so that the module costs nothing."""
     import typer
 
-    from advorch.cli import cache, doctor, pipeline, plugin, root, run, schema
+    from advorch.cli import cache, cluster, doctor, pipeline, plugin, root, run, schema, sweep
 
     app = typer.Typer(
         name="advorch",
@@ -50,8 +50,10 @@ def build_app() -> "typer.Typer":
     app.callback()(root.root)
     app.add_typer(pipeline.app, name="pipeline", help="Check, show and run a pipeline file.")
     app.add_typer(run.app, name="run", help="Look at runs, stop them, compare them.")
+    app.add_typer(sweep.app, name="sweep", help="Look at searches, go on with them, choose what they hand on.")
     app.add_typer(plugin.app, name="plugin", help="List, show, check and start plugins.")
     app.add_typer(cache.app, name="cache", help="Look after stored results.")
+    app.add_typer(cluster.app, name="cluster", help="Write the files that start a cluster.")
     app.command(name="schema")(schema.schema_command)
     app.command(name="doctor")(doctor.doctor_command)
     return app

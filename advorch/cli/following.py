@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from advorch.cli.render import say
+from advorch.cli.watching import POLL, Check, ended, nothing_to_check
 from advorch.errors import UsageError
 from advorch.spec.suggest import hint as suggestion
 from advorch.tracking.journal import FILE, read
@@ -12,8 +13,6 @@ from advorch.tracking.lines import Narrator
 from advorch.tracking.liveness import Life, life
 from advorch.tracking.logs import LogTail, concerns
 from advorch.tracking.runs import RunRecord, apply, load_run
-
-POLL = 0.2
 
 
 def print_logs(folder: Path, stage: str, tail: int | None) -> None:
@@ -30,19 +29,21 @@ def print_logs(folder: Path, stage: str, tail: int | None) -> None:
         say("the cells printed nothing" if len(cells) != 1 else f"{cells[0]} printed nothing")
 
 
-def follow_run(folder: Path, stage: str, tail: int | None) -> int | None:
+def follow_run(folder: Path, stage: str, tail: int | None, check: Check = nothing_to_check) -> int | None:
     """Logs to stdout and changes to stderr until the run ends; its exit code, or None if its driver went away."""
     watch = _Watch(folder, stage)
     watch.look()
     if tail:
         watch.logs.skip_to_last(tail)
     while True:
+        check()
         gone = life(folder) is Life.DEAD
         watch.look()
-        ended = gone or watch.record.exit_code is not None
-        _print(watch.logs, several=len(watch.record.cells) > 1, torn=ended)
-        if ended:
-            return watch.record.exit_code
+        code = ended(folder, watch.record, gone=gone)
+        over = gone or code is not None
+        _print(watch.logs, several=len(watch.record.cells) > 1, torn=over)
+        if over:
+            return code
         time.sleep(POLL)
 
 
@@ -53,7 +54,7 @@ class _Watch:
         self.record = RunRecord(folder=folder, run=folder.name, life=life(folder))
         self.logs = LogTail(folder)
         self._stage = stage
-        self._narrator = Narrator()
+        self._narrator = Narrator(asked=stage)
         self._offset = 0
 
     def look(self) -> None:

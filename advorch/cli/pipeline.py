@@ -2,16 +2,17 @@
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advorch.cli import options, submit
 from advorch.cli import plan as planning
 from advorch.cli.render import Format
 
 if TYPE_CHECKING:
     from advorch.session.result import Run
+    from advorch.tracking.stream import EventStream
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.command()(planning.validate)
@@ -19,24 +20,30 @@ app.command()(planning.plan)
 app.command()(planning.graph)
 app.command()(planning.explain)
 app.command()(planning.new)
+app.command()(submit.submit)
 
 
 @app.command()
 def run(
-    file: Annotated[Path, typer.Argument(help="the pipeline file")],
-    set_: Annotated[list[str], typer.Option("-S", "--set", help="key=value, over file and profile")] = [],  # noqa: B006
-    profile: Annotated[str, typer.Option(help="one of the file's profiles")] = "",
-    only: Annotated[list[str], typer.Option(help="just these stages")] = [],  # noqa: B006
-    from_: Annotated[list[str], typer.Option("--from", help="these stages and what follows")] = [],  # noqa: B006
-    until: Annotated[list[str], typer.Option(help="these stages and what they need")] = [],  # noqa: B006
-    force: Annotated[list[str], typer.Option(help="compute these stages again, or `all`")] = [],  # noqa: B006
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="cells at a time")] = None,
-    keep_going: Annotated[bool, typer.Option("-k", "--keep-going", help="go on after a failed stage")] = False,
-    executor: Annotated[str, typer.Option(help="ray or inline")] = "ray",
-    wait: Annotated[bool, typer.Option(help="wait for a live run of the same key")] = True,
-    no_plugin: Annotated[list[str], typer.Option(help="do not load this plugin")] = [],  # noqa: B006
-    output: Annotated[Format, typer.Option("-o", "--output", help="form of the final table")] = Format.TABLE,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="say only what failed")] = False,
+    file: options.File,
+    set_: options.Overrides = None,
+    profile: options.Profile = "",
+    only: options.Only = None,
+    from_: options.From = None,
+    until: options.Until = None,
+    force: options.Force = None,
+    jobs: options.Jobs = None,
+    keep_going: options.KeepGoing = False,
+    executor: options.Executor = "ray",
+    wait: options.Wait = True,
+    no_plugin: options.NoPlugin = None,
+    output: options.Output = Format.TABLE,
+    quiet: options.Quiet = False,
+    run_id: options.RunId = "",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="run on this Ray cluster, from one of its machines")
+    ] = "",
+    events: Annotated[bool, typer.Option("--events", help="every event to stdout as it comes, for a follower")] = False,
 ) -> None:
     """Run what is not cached yet."""
     from advorch.engine.driver import Policy
@@ -45,16 +52,44 @@ def run(
     from advorch.session.running import Options, executor_named
     from advorch.session.signals import leave
 
-    pipeline = load(file, profile=profile, overrides=set_, no_plugins=no_plugin)
-    planned = pipeline.plan(Selection(only=tuple(only), from_=tuple(from_), until=tuple(until)))
+    stream = _greeting() if events else None
+    pipeline = load(file, profile=profile, overrides=set_ or (), no_plugins=no_plugin or ())
+    planned = pipeline.plan(Selection(only=tuple(only or ()), from_=tuple(from_ or ()), until=tuple(until or ())))
     for warning in planned.warnings:
         sys.stderr.write(warning.render() + "\n")
-    policy = Policy(jobs=jobs, keep_going=keep_going, force=frozenset(force))
-    options = Options(at_second_signal=leave, executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet)
+    policy = Policy(jobs=jobs, keep_going=keep_going, force=frozenset(force or ()))
+    chosen = Options(
+        at_second_signal=leave, executor=executor_named(executor), policy=policy, wait=wait, quiet=quiet, run=run_id,
+        address=_ray_address(address, executor), events=stream,
+    )  # fmt: skip
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries data: what libraries print goes to people
-        finished = planned.run(options)
-    _show(finished, output, quiet=quiet)
+        finished = planned.run(chosen)
+    if not events:
+        _show(finished, output, quiet=quiet)
     raise typer.Exit(finished.exit_code)
+
+
+def _greeting() -> "EventStream":
+    """The first word of a driver that is followed, before anything can go wrong with its pipeline."""
+    import platform
+
+    from advorch import __version__
+    from advorch.tracking.stream import EventStream
+
+    stream = EventStream(sys.stdout)
+    stream.greet(platform.node(), __version__)
+    return stream
+
+
+def _ray_address(address: str, executor: str) -> str:
+    from advorch.errors import UsageError
+
+    if address.startswith(("http://", "https://")):
+        hint = "that is a dashboard: advorch pipeline submit --dashboard URL; Ray itself listens on port 6379"
+        raise UsageError(f"'{address}' is not the address of Ray itself", hint=hint)
+    if address and executor == "inline":
+        raise UsageError("--executor inline uses no cluster", hint="leave one of --address and --executor inline out")
+    return address
 
 
 def _show(run: "Run", output: Format, *, quiet: bool) -> None:

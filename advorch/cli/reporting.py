@@ -29,7 +29,7 @@ def write_report(record: RunRecord) -> Path:
     target = record.folder / FOLDER
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    links = list(_links(record, target)) if any(cell.outputs for cell in record.cells.values()) else []
+    links = list(_links(record, target)) if any(cell.outputs for cell in record.own.values()) else []
     findings = [_finding(record, link, target) for link in links if Path(link.name).name == REPORT]
     page = target / PAGE
     page.write_text(render_page(record, links, flat(record.params), findings), encoding="utf-8")
@@ -38,7 +38,7 @@ def write_report(record: RunRecord) -> Path:
 
 def _links(record: RunRecord, target: Path) -> Iterator[Link]:
     store = open_store(record.storage)
-    for cell in record.cells.values():
+    for cell in record.own.values():
         manifest = store.manifest(cell.key) if cell.key and cell.outputs else None
         for port, artifact in (manifest.outputs if manifest else {}).items():
             if artifact.type in SHOWN:

@@ -7,6 +7,7 @@ import typer
 
 from advorch.cli.render import Format, emit, say, suggest
 from advorch.session.workspace import Workspace
+from advorch.tracking.addresses import level
 
 if TYPE_CHECKING:
     from advorch.tracking.runs import RunRecord
@@ -16,7 +17,6 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, its beginning, or `last`")]
 Output = Annotated[Format, typer.Option("-o", "--output", help="form of the data on stdout")]
 SHOWN_KEY = 12
-NOT_ENDED = 8  # the run has no code of its own: its driver went away
 
 
 @app.command("list")
@@ -25,8 +25,10 @@ def list_(
     limit: Annotated[int, typer.Option("-n", "--limit", min=0, help="only the newest so many; 0 is all")] = 20,
 ) -> None:
     """List runs, newest first."""
+    from advorch.cli.refreshing import refresh_open
     from advorch.tracking.runs import list_runs
 
+    refresh_open(Workspace.find().runs)
     records = list_runs(Workspace.find().runs)
     rows = [_summary(record) for record in (records[:limit] if limit else records)]
     emit(rows, ["run", "pipeline", "state", "exit_code", "cells", "seconds", "started"], output)
@@ -36,18 +38,24 @@ def list_(
 
 @app.command()
 def show(run: RunName = "last", output: Output = Format.TABLE) -> None:
-    """Show the cells of a run: how each ended, how long it took, what it measured."""
+    """Show the cells of a run: how each ended, how long it took, what it measured; of a sweep its best trials."""
+    from advorch.cli.trials import tell_trials
     from advorch.tracking.lines import metric_words
 
     record = _load(run)
-    rows = [_cell_row(cell) for cell in record.cells.values()]
+    own = (
+        record.own if output is Format.TABLE else {name: cell for name, cell in record.cells.items() if level(name) < 2}
+    )
+    rows = [_cell_row(cell) for cell in own.values()]
     if output is Format.TABLE:
         rows = [
             {**row, "key": row["key"][:SHOWN_KEY], "metrics": " ".join(metric_words(row["metrics"]))} for row in rows
         ]
         say(f"run {record.run}  {record.pipeline}: {record.state.value}")
     emit(rows, ["cell", "status", "seconds", "key", "metrics"], output)
-    say(*(f"{cell.cell}: {cell.message}" for cell in record.cells.values() if cell.message))
+    say(*(f"{cell.cell}: {cell.message}" for cell in record.own.values() if cell.message))
+    if output is Format.TABLE:
+        tell_trials(record)
     suggest(f"advorch run logs {record.run}", f"advorch run report {record.run}")
 
 
@@ -62,24 +70,39 @@ def logs(
 ) -> None:
     """Print what the cells of a run printed."""
     from advorch.cli.following import follow_run, print_logs
+    from advorch.cli.watching import following, last_words
+
+    if not follow:
+        print_logs(_fresh_folder(run), stage, tail)
+        return
+    folder = _folder(run)
+    with following(folder) as check:
+        code = follow_run(folder, stage, tail, check)
+    raise typer.Exit(last_words(folder, code))
+
+
+@app.command()
+def watch(run: RunName = "last") -> None:
+    """Show what a run does as it does it, without what its cells print; exit with its code."""
+    from advorch.cli.watching import following, last_words, watch_run
 
     folder = _folder(run)
-    if not follow:
-        print_logs(folder, stage, tail)
-        return
-    code = follow_run(folder, stage, tail)
-    if code is None:
-        say("the run has not ended in order: its driver is gone", "what was committed stays; run the pipeline again")
-    raise typer.Exit(NOT_ENDED if code is None else code)
+    with following(folder) as check:
+        code = watch_run(folder, check)
+    raise typer.Exit(last_words(folder, code))
 
 
 @app.command()
 def stop(run: RunName) -> None:
     """Ask a live run to stop: its stages checkpoint, what is committed stays."""
+    from advorch.cli.refreshing import stop_submitted
     from advorch.tracking.liveness import ask_to_stop
-    from advorch.tracking.runs import RunState
+    from advorch.tracking.runs import RunState, load_run
 
-    record = _load(run)
+    record = load_run(_folder(run))
+    if record.state is RunState.SUBMITTED:
+        stop_submitted(record.folder)
+        return
     if record.state is not RunState.RUNNING:
         _say_not_running(record)
         return
@@ -152,7 +175,8 @@ def rm(
 
     records = [_load(run) for run in runs]
     for record in records:
-        if record.state is RunState.RUNNING or (record.state is RunState.ELSEWHERE and not force):
+        elsewhere = record.state in (RunState.ELSEWHERE, RunState.SUBMITTED)
+        if record.state is RunState.RUNNING or (elsewhere and not force):
             raise UsageError(f"run {record.run} is {record.state.value}", hint=f"advorch run stop {record.run}")
     for record in records:
         shutil.rmtree(record.folder)
@@ -165,10 +189,18 @@ def _folder(run: str) -> Path:
     return find_run(Workspace.find().runs, run)
 
 
+def _fresh_folder(run: str) -> Path:
+    from advorch.cli.refreshing import refresh_one
+
+    folder = _folder(run)
+    refresh_one(folder)
+    return folder
+
+
 def _load(run: str) -> "RunRecord":
     from advorch.tracking.runs import load_run
 
-    return load_run(_folder(run))
+    return load_run(_fresh_folder(run))
 
 
 def _summary(record: "RunRecord") -> dict[str, Any]:

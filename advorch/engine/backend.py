@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from advorch.engine.channel import Channel
+from advorch.engine.slots import Slots
 from advorch.engine.task import Produced, Task
 
 
@@ -29,6 +30,9 @@ class Backend(Protocol):
 
     def capacity(self) -> Mapping[str, float]:
         """What there is to hold, by resource name (cpu, gpu); `slots` bounds the cells at a time."""
+
+    def serve(self, slots: Slots) -> None:
+        """From now on tell these slots what comes and goes, and see to what waits for more than there is."""
 
     def fit(self, task: Task, control: Control) -> Produced:
         """A whole fit, from its newest checkpoint."""

@@ -124,7 +124,7 @@ def task_for(shop: Shop, settled: Settled) -> Task:
         inputs=inputs, key=settled.key, seed=settled.seed, store=shop.store.url, plugins=shop.plugins,
         disabled=shop.disabled,
         threads=threads_of(resources), cpus=resources.cpus, gpus=resources.gpus, memory=resources.memory,
-        workers=world_size(cell.component, resources), seconds=cell.timeout,
+        workers=world_size(cell.component, resources), placement=resources.placement, seconds=cell.timeout,
     )  # fmt: skip
 
 

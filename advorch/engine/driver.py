@@ -179,11 +179,14 @@ class Driver:
 
     def _warn_early(self) -> None:
         """What can never start here is told before hours are spent on what comes before it."""
-        for cell in self._plan.cells.values():
-            never = self._opened().slots.never(request_of(cell))
-            if never and cell.address not in self.ledger.statuses:
-                reason = f"cannot run here unless its result is found: it needs {never}"
-                self._emit(CellWaiting(cell=cell.address, reason=reason))
+        for address in self._plan.cells:
+            if address in self.ledger.statuses:
+                continue
+            for cell in self._plan.inside(address):
+                if never := self._opened().slots.never(request_of(cell)):
+                    inner = f"{cell.address} inside it" if cell.address != address else "it"
+                    reason = f"cannot run here unless its result is found: {inner} needs {never}"
+                    self._emit(CellWaiting(cell=address, reason=reason))
 
     def _try_start(self, pool: ThreadPoolExecutor, line: Line, settled: Settled) -> None:
         cell, request, slots = settled.cell, line.request, self._opened().slots
@@ -200,6 +203,7 @@ class Driver:
         else:
             self._opened().underway.end(settled.key)
             line.refused = True
+            slots.wish(request, len(line.cells))
             self._tell_waiting(line)
 
     def _tell_waiting(self, line: Line) -> None:

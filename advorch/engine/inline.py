@@ -7,7 +7,7 @@ from advorch.engine.backend import Control
 from advorch.engine.bench import Bench, chunk_count, chunk_name
 from advorch.engine.failures import classify
 from advorch.engine.scratch import sweep
-from advorch.engine.slots import GANG, TURNS
+from advorch.engine.slots import GANG, TURNS, Slots
 from advorch.engine.tally import SoFar
 from advorch.engine.task import Produced, Task
 from advorch.errors import CorruptObject, ErrorClass, InfrastructureError, StageFailed, Stopped
@@ -25,6 +25,9 @@ class InlineBackend:
     def capacity(self) -> Mapping[str, float]:
         """One cell at a time; what it asks for is not counted."""
         return {TURNS: 1, GANG: 1}
+
+    def serve(self, slots: Slots) -> None:
+        """Nothing comes or goes."""
 
     def fit(self, task: Task, control: Control) -> Produced:
         """A fit of one worker; a gang needs processes of its own."""

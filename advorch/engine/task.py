@@ -38,6 +38,7 @@ class Task:
     gpus: float = 0
     memory: int = 0
     workers: int = 1
+    placement: str = "pack"
     seconds: float | None = None
 
     attempt: int = 1

@@ -1,21 +1,19 @@
 """The host of evaluations: opens what the ports bring, cuts the samples, writes table and report."""
 
-import csv
-import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advorch.artifacts import FORMAT, ArtifactType, Input, Outcome, Output, StoredInput
+from advorch.artifacts import ArtifactType, Input, Outcome, Output, StoredInput
 from advorch.components import AnyStageComponent, Evaluation
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.adversarial_set import AdversarialSet, read_adversarial
+from advorch.kit.adversary.opening import open_generator
 from advorch.kit.attack.refusal import refuses
-from advorch.kit.codecs import write_json
-from advorch.kit.evaluation.findings import Findings, Table, unique_slugs
-from advorch.kit.evaluation.report import headline, render
+from advorch.kit.data import no_data
+from advorch.kit.evaluation.findings import Table
 from advorch.kit.evaluation.stored_tables import read_table
-from advorch.kit.evaluation.subject import Subject, name_models, name_sets
+from advorch.kit.evaluation.subject import Subject, name_generators, name_models, name_sets
+from advorch.kit.evaluation.writing import Page, write_report, write_tables
 from advorch.kit.inputs import OpenModel, content_digest, open_data, open_model
 from advorch.kit.perturbation.opening import open_perturbations
 from advorch.kit.repeatable import same_draws
@@ -67,12 +65,21 @@ class EvaluationJob:
         with same_draws(derive(self._subject.seed, "reduce")):
             findings = self._evaluation.reduce(self._subject, rows, self._settings)
             write_tables(folder / "table", findings)
-            write_report(folder / "report", self._component, self._subject, findings)
+            write_report(folder / "report", self._page(), findings)
         outputs = {
             "table": Output(type=ArtifactType.TABLE, folder=folder / "table"),
             "report": Output(type=ArtifactType.REPORT, folder=folder / "report"),
         }
         return Outcome(outputs=outputs, metrics=findings.metrics)
+
+    def _page(self) -> Page:
+        subject = self._subject
+        return Page(
+            component=self._component.id,
+            introduction=[self._component.summary + ".", _what(subject)],
+            models={model.label: model.digest for model in subject.models}
+            | {generator.label: generator.digest for generator in subject.generators},
+        )
 
 
 def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
@@ -81,18 +88,20 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
     models = [open_model(context, source) for _, source in _sources(context, component, ArtifactType.MODEL)]
     sets = [_open_set(source) for _, source in _sources(context, component, ArtifactType.ADVERSARIAL)]
     samples = [open_data(context, source) for _, source in _sources(context, component, ArtifactType.SAMPLES)]
+    generators = [open_generator(context, source) for _, source in _sources(context, component, ArtifactType.GENERATOR)]
     tables = {port: _open_table(source) for port, source in _sources(context, component, ArtifactType.TABLE)}
-    if _MAIN not in datasets:
+    if _MAIN not in datasets and not _is_of_tables(component):
         raise StageFailed(f"{component.id} has no data to walk over", error_class=ErrorClass.USER)
-    data = datasets[_MAIN]
+    data = datasets.get(_MAIN) or no_data()
     _check_shapes(data, models, sets)
     _check_refusals(component, models)
     return Subject(
         data=data,
-        data_digest=content_digest(context.inputs[_MAIN][0]),
+        data_digest=content_digest(context.inputs[_MAIN][0]) if _MAIN in datasets else "",
         models=name_models(models),
         adversarials=name_sets(sets),
         samples=samples[0] if samples else None,
+        generators=name_generators(generators),
         datasets=datasets,
         device=context.device,
         perturbations=open_perturbations(context, "perturbations") + open_perturbations(context, "perturbation"),
@@ -100,6 +109,11 @@ def open_subject(context: StageContext, component: Evaluation[Any]) -> Subject:
         lookup=context.lookup,
         seed=context.seeds.stream(_STREAM),
     )
+
+
+def _is_of_tables(component: Evaluation[Any]) -> bool:
+    """Whether everything is in tables that others made: then there are no samples to walk over."""
+    return {port.type for port in component.inputs().values()} == {ArtifactType.TABLE}
 
 
 def _sources(context: StageContext, component: Evaluation[Any], kind: ArtifactType) -> list[tuple[str, Input]]:
@@ -148,52 +162,13 @@ def _check_refusals(component: Evaluation[Any], models: list[OpenModel]) -> None
             )
 
 
-def write_tables(folder: Path, findings: Findings) -> None:
-    """Each table as JSON and CSV under its slug; the first is also `table.json` and `table.csv`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for place, (name, title) in enumerate(zip(unique_slugs(list(findings.tables)), findings.tables, strict=True)):
-        for stem in ("table", name) if place == 0 else (name,):
-            _write_table(folder / stem, title, findings.tables[title])
-
-
-def _write_table(stem: Path, title: str, table: Table) -> None:
-    record = {"columns": list(table.columns), "rows": [list(row) for row in table.rows], "caption": table.caption}
-    write_json(stem.with_suffix(".json"), {"format": f"table/{FORMAT}", "title": title, **record})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(table.rows)
-    stem.with_suffix(".csv").write_text(text.getvalue(), encoding="utf-8")
-
-
-def write_report(folder: Path, component: Evaluation[Any], subject: Subject, findings: Findings) -> None:
-    """`report.html`, every figure as a file of its own, and what the page says as `findings.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = findings.pictures()
-    for name, picture in zip(unique_slugs(list(pictures)), pictures.values(), strict=True):
-        (folder / f"{name}.png").write_bytes(picture)
-    page = render(
-        component.name.replace("-", " ").capitalize(),
-        kind=component.id,
-        introduction=[component.summary + ".", _what(subject)],
-        notes=findings.notes,
-        tables=findings.tables,
-        pictures=pictures,
-    )
-    (folder / "report.html").write_text(page, encoding="utf-8")
-    record = {
-        "metrics": dict(findings.metrics),
-        "notes": list(findings.notes),
-        "models": {model.label: model.digest for model in subject.models},
-        "headline": next((headline(table) for table in findings.tables.values()), None),
-    }
-    write_json(folder / "findings.json", {"format": f"report/{FORMAT}", "component": component.id, **record})
-
-
 def _what(subject: Subject) -> str:
+    if not subject.data.classes and subject.tables:
+        rows = sum(len(table.rows) for table in subject.tables.values())
+        return f"Read from {', '.join(subject.tables)}: {rows:,} rows."
     count, classes = len(subject.data), len(subject.data.classes)
     text = f"{count:,} samples of {classes} classes"
     return f"{len(subject.samples):,} generated samples against {text}." if subject.samples is not None else f"{text}."
 
 
-__all__ = ["EvaluationJob", "open_job", "open_subject", "write_report", "write_tables"]
+__all__ = ["EvaluationJob", "open_job", "open_subject", "write_tables"]

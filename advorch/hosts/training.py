@@ -33,6 +33,7 @@ def run(context: StageContext, component: AnyStageComponent, settings: Any) -> O
     data = open_port(context, "data")
     if data is None:
         raise _user_error(f"{component.id} needs data", "connect `in: {data: NAME.SPLIT}`")
+    check_labels(data)
     module, record = prepare_model(context, component, settings, data.signature)
     attacks = NamedAttacks(context.lookup, data.box)
     recipe = Recipe(
@@ -151,6 +152,13 @@ def check_same(what: str, found: Signature, wanted: Signature) -> None:
         message = f"{what} is {facts.format(found, len(found.classes))}"
         wish = facts.format(wanted, len(wanted.classes))
         raise _user_error(f"{message}, the training data is {wish}", "connect data and a model that belong together")
+
+
+def check_labels(data: Data) -> None:
+    """Generated samples may be of no class."""
+    if bool((data.y < 0).any()):
+        hint = "ask a conditional generator, or connect a model to `generate/sample`, which then names classes"
+        raise _user_error("the training data has samples of no class", hint)
 
 
 def check_validation(context: StageContext, settings: TrainingSettings) -> None:

@@ -38,3 +38,12 @@ class Data:
     def to(self, device: str) -> "Data":
         """The same samples on a device."""
         return replace(self, x=self.x.to(device), y=self.y.to(device), ids=self.ids.to(device))
+
+
+def no_data() -> Data:
+    """For what has nothing to walk over."""
+    import torch
+
+    return Data(
+        x=torch.zeros(0, 1), y=torch.zeros(0, dtype=torch.long), ids=torch.zeros(0, dtype=torch.long), classes=()
+    )

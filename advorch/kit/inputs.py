@@ -100,11 +100,22 @@ def build_model(context: Lookup, ref: ModelRef, signature: Signature, *, seed: i
     """The architecture that a reference names, initialised from the seed, the same on every rank."""
     component, params = find_model(context, ref)
     if isinstance(component, Wrapper):
-        inner = build_model(context, params.inner, signature, seed=seed)
+        inner = _build_inside(context, component, params, signature, seed=seed)
         return build_around(component, params, signature, inner, seed=seed)
     with same_draws(seed):
         module: nn.Module = component.load()(params, signature)
     return module
+
+
+def _build_inside(
+    context: Lookup, component: Wrapper[Any], params: Any, signature: Signature, *, seed: int
+) -> nn.Module:
+    if not component.codes:
+        return build_model(context, params.inner, signature, seed=seed)
+    from advorch.kit.adversary.opening import behind, recorded  # opens what it builds by this module
+
+    record = recorded(params)
+    return behind(context, record, params.label, build_model(context, params.inner, record.signature, seed=seed))
 
 
 def build_around(

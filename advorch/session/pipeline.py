@@ -12,10 +12,13 @@ from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.session.result import Run
 from advorch.session.running import Options, Running
+from advorch.session.sweep_opening import choose_one, sweeps_of_plan
+from advorch.session.sweeps import Sweep
 from advorch.session.workspace import Workspace
 from advorch.spec.load import load_pipeline
 from advorch.spec.pipeline import PipelineSpec
 from advorch.store.memo import FileDigests
+from advorch.store.opening import open_store
 
 
 def load(
@@ -66,6 +69,15 @@ class Planned:
     def warnings(self) -> tuple[Problem, ...]:
         """What is allowed but looks like a mistake."""
         return tuple(self.plan.warnings)
+
+    def sweeps(self) -> dict[str, Sweep]:
+        """The sweeps by their cells, with the trials that there are: none where what a sweep reads is not done yet."""
+        store = open_store(self.pipeline.spec.storage or self.pipeline.workspace.store_url)
+        return sweeps_of_plan(self.plan, store, self.pipeline.workspace.runs)
+
+    def sweep(self, name: str = "") -> Sweep:
+        """The sweep of that stage or cell; a pipeline's only one needs no name."""
+        return choose_one(self.sweeps(), name, among=str(self.pipeline.spec.path))
 
     def run(self, options: Options | None = None) -> Run:
         """Compute what is not cached; the exit code and every result are in the Run."""

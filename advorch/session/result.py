@@ -10,6 +10,8 @@ from advorch.artifacts import Artifact, ArtifactType
 from advorch.errors import AdvorchError, StageFailed, UsageError
 from advorch.events import Status
 from advorch.session.running import Finished
+from advorch.session.sweep_opening import choose_one, sweeps_of_run
+from advorch.session.sweeps import Sweep
 from advorch.store.api import Store
 from advorch.store.manifest import Manifest
 from advorch.store.opening import open_store
@@ -120,6 +122,10 @@ class Run:
             raise UsageError(f"{cell} has no table '{name}'", hint=f"tables: {', '.join(self.tables(cell))}")
         plain = json.loads(path.read_text(encoding="utf-8"))
         return pd.DataFrame(plain["rows"], columns=plain["columns"])
+
+    def sweep(self, name: str = "") -> Sweep:
+        """The trials of a sweep of this run; its only sweep needs no name."""
+        return choose_one(sweeps_of_run(self.record), name, among=f"run {self.id}")
 
     def report(self, cell: str) -> Path:
         """The HTML report that an evaluation wrote."""

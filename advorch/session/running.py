@@ -2,10 +2,9 @@
 
 import os
 import platform
-import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -17,13 +16,16 @@ from advorch.engine.backend import Backend
 from advorch.engine.cell import Shop
 from advorch.engine.driver import Desk, Driver, Policy
 from advorch.engine.ledger import Ledger
+from advorch.engine.slots import TURNS, Slots
 from advorch.engine.task import flags_of
 from advorch.errors import AdvorchError, UsageError
 from advorch.events import Event, RunFinished, RunStarted
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
 from advorch.session.environment import environment
-from advorch.session.logs import LoggedChannel
+from advorch.session.logs import Echo, LoggedChannel, no_echo
+from advorch.session.mustering import check_cluster, check_driver
+from advorch.session.naming import name_run, new_run_folder
 from advorch.session.signals import Signals, interrupt
 from advorch.session.workspace import Workspace
 from advorch.store.api import DurableHook, Owner, Store
@@ -34,6 +36,8 @@ from advorch.tracking.journal import Journal
 from advorch.tracking.liveness import write_driver
 from advorch.tracking.outbox import MlflowJob, Outbox
 from advorch.tracking.sinks import Fanout, Sink
+from advorch.tracking.stream import EventStream
+from advorch.tuning.runner import run_sweep
 
 MLFLOW_SINK = "advorch.session.mlflow_sink"
 
@@ -50,6 +54,9 @@ class Options:
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     on_durable: DurableHook = nothing
     at_second_signal: Callable[[int], None] = interrupt
+    run: str = ""
+    address: str = ""
+    events: EventStream | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +79,8 @@ class Running:
         self._registry = registry
         self._workspace = workspace
         self._options = options
-        self.id = name_run(time.time())
-        self.folder = workspace.runs / self.id
+        self.id = options.run or name_run(time.time())
+        self.folder = new_run_folder(workspace, self.id)
 
     def run(self) -> Finished:
         """Drive the plan to its end; what was opened is closed however it ends."""
@@ -112,8 +119,11 @@ class Running:
     def _open_sinks(self, opened: ExitStack) -> Sink:
         write_driver(self.folder)
         watchers: list[Sink] = [open_console(self._options.stream, os.environ, quiet=self._options.quiet)]
-        if self._plan.spec.tracking.enabled:
-            watchers.append(Outbox(self.folder, self._mlflow_job(), entry=MLFLOW_SINK))
+        if self._options.events:
+            watchers.append(self._options.events)
+        if self._is_tracked():
+            job = mlflow_job(self._plan, self._workspace, self._store_url(), self._options.disabled)
+            watchers.append(Outbox(self.folder, job, entry=MLFLOW_SINK))
         fanout = Fanout(Journal(self.folder, on_durable=self._options.on_durable), *watchers)
         opened.callback(fanout.close)
         return fanout
@@ -125,18 +135,10 @@ class Running:
 
         return emit
 
-    def _mlflow_job(self) -> MlflowJob:
+    def _is_tracked(self) -> bool:
+        """A run that tells its events to a follower leaves a database on a disk to whoever follows."""
         tracking = self._plan.spec.tracking
-        local = not tracking.uri
-        return MlflowJob(
-            uri=self._workspace.mlflow_uri if local else tracking.uri,
-            experiment=tracking.experiment or self._plan.spec.name,
-            store=self._store_url(),
-            artifact_location=self._workspace.mlflow_artifacts.as_uri() if local else "",
-            models=self._plan.logged_models(),
-            log_samples=tracking.log_samples,
-            disabled_plugins=self._options.disabled,
-        )
+        return tracking.enabled and (bool(tracking.uri) or self._options.events is None)
 
     def _store_url(self) -> str:
         return self._plan.spec.storage or self._workspace.store_url
@@ -150,19 +152,28 @@ class Running:
         )  # fmt: skip
 
     def _open_shop(self, store: Store, emit: Callable[[Event], None], signals: Signals, opened: ExitStack) -> Shop:
+        if self._is_on_cluster():
+            check_driver(self._plan)
         backend = self._backend()
         opened.callback(backend.close)
         signals.install()
+        if self._address():
+            check_cluster(self._plan, self._registry, store, self.id, self._options.disabled)
         plugins = self._registry.fingerprint()
+        policy = self._options.policy
+        slots = Slots(backend.capacity(), _limits(policy, backend.capacity()))
+        backend.serve(slots)
         return Shop(
             run=self.id,
             store=store,
             backend=backend,
             owner=_owner(self.id),
             emit=emit,
-            channel_for=lambda cell: LoggedChannel(cell, self.folder, emit),
+            channel_for=lambda cell: LoggedChannel(cell, self.folder, emit, self._echo()),
             stopping=signals.stop.is_set,
-            forces=self._options.policy.forces,
+            forces=policy.forces,
+            slots=slots,
+            search=run_sweep,
             plugins=plugins,
             environment=cache(lambda: environment(self._plan.spec.path.parent, plugins)),
             disabled=self._options.disabled,
@@ -178,11 +189,43 @@ class Running:
         from advorch.engine.ray.backend import RayBackend
         from advorch.engine.ray.cluster import Cluster, ClusterSettings
 
-        return RayBackend(Cluster(ClusterSettings(address=self._plan.spec.address)))
+        return RayBackend(Cluster(ClusterSettings(address=self._address())))
+
+    def _address(self) -> str:
+        """The cluster to join; empty for one of our own, and where no Ray is used."""
+        return (self._options.address or self._plan.spec.address) if self._options.executor == "ray" else ""
+
+    def _is_on_cluster(self) -> bool:
+        return bool(self._address()) or self._options.events is not None
+
+    def _echo(self) -> Echo:
+        return self._options.events.printed if self._options.events else no_echo
+
+
+def _limits(policy: Policy, capacity: Mapping[str, float]) -> dict[str, float]:
+    """The pipeline's own, and the cells at a time."""
+    if policy.jobs is None:
+        return dict(policy.limits)
+    return {TURNS: min(policy.jobs, capacity.get(TURNS, policy.jobs)), **policy.limits}
 
 
 def _owner(run: str) -> Owner:
     return Owner(run=run, host=platform.node(), pid=os.getpid(), started=time.time())
+
+
+def mlflow_job(plan: Plan, workspace: Workspace, store: str, disabled: tuple[str, ...]) -> MlflowJob:
+    """What the MLflow process of a run must know."""
+    tracking = plan.spec.tracking
+    local = not tracking.uri
+    return MlflowJob(
+        uri=workspace.mlflow_uri if local else tracking.uri,
+        experiment=tracking.experiment or plan.spec.name,
+        store=store,
+        artifact_location=workspace.mlflow_artifacts.as_uri() if local else "",
+        models=plan.logged_models(),
+        log_samples=tracking.log_samples,
+        disabled_plugins=disabled,
+    )
 
 
 def executor_named(name: str) -> Literal["ray", "inline"]:
@@ -192,9 +235,3 @@ def executor_named(name: str) -> Literal["ray", "inline"]:
     if name == "inline":
         return "inline"
     raise UsageError(f"there is no executor '{name}'", hint="executors: ray, inline")
-
-
-def name_run(now: float) -> str:
-    """The second, its fraction in three hexadecimal digits, and a random one: names sort as runs began."""
-    fraction = int(now % 1 * 16**3)
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{fraction:03x}{secrets.token_hex(1)[0]}"

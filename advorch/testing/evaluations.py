@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advorch.artifacts import ArtifactType
-from advorch.components import AnyComponent, Evaluation
+from advorch.components import AnyComponent, Evaluation, Port
 from advorch.errors import StageFailed
 from advorch.kit.adversarial_set import AdversarialSet
 from advorch.kit.data import Data
@@ -22,8 +22,10 @@ from advorch.protocols import EvaluationFn
 from advorch.registry.discovery import discover
 from advorch.registry.registry import Registry
 from advorch.testing.check import Check, ContractBroken, demand
+from advorch.testing.coders import stand_in_generator
 from advorch.testing.common import small_params, unfit
-from advorch.testing.fakes import Hesitant, LinearModel, learnable_data, small_conv, small_mlp, stripes
+from advorch.testing.fakes import Hesitant, LinearModel, learnable_data, small_conv, small_mlp, stripes, tiny_sentences
+from advorch.testing.trials import few_trials
 
 Rows = dict[str, Tensor]
 
@@ -51,8 +53,11 @@ class Hearing:
     @cached_property
     def taken(self) -> list[Heard]:
         """What it does not refuse; an evaluation that refuses everything breaks its contract."""
-        heard, reason = [], ""
-        for subject in _offered(self.component):
+        heard: list[Heard] = []
+        reason = ""
+        for subject in (*_offered(self.component), *_offered_words(self.component)):
+            if heard and subject.data.vocabulary:  # sentences are for those who refuse everything else
+                break
             try:
                 heard.append(self.ask(subject))
             except StageFailed as refusal:
@@ -146,6 +151,19 @@ def _offered(component: Evaluation[Any]) -> Iterator[Subject]:
             yield subject
 
 
+def _offered_words(component: Evaluation[Any]) -> Iterator[Subject]:
+    ports = {name: port.type for name, port in component.ports.items()}
+    if ArtifactType.SAMPLES in ports.values():
+        others = [name for name, kind in ports.items() if kind is ArtifactType.DATASET and name != "data"]
+        yield Subject(
+            data=tiny_sentences(COUNT, CLASSES),
+            data_digest="d" * 64,
+            samples=tiny_sentences(COUNT, CLASSES, seed=1),
+            datasets={name: tiny_sentences(COUNT, CLASSES, seed=2) for name in others},
+            lookup=_find,
+        )
+
+
 def _subject(component: Evaluation[Any], shape: tuple[int, ...]) -> Subject:
     data = _clusters(shape, seed=0)
     ports = {name: port.type for name, port in component.ports.items()}
@@ -157,9 +175,15 @@ def _subject(component: Evaluation[Any], shape: tuple[int, ...]) -> Subject:
         models=models,
         adversarials=tuple(_adversarial(model, data) for model in models),
         samples=_clusters(shape, seed=1) if ArtifactType.SAMPLES in ports.values() else None,
+        generators=(stand_in_generator(data.signature),) if ArtifactType.GENERATOR in ports.values() else (),
         datasets={name: _clusters(shape, seed=2 + number) for number, name in enumerate(others)},
+        tables={name: few_trials() for name, port in component.ports.items() if _needs_table(port)},
         lookup=_find,
     )
+
+
+def _needs_table(port: Port) -> bool:
+    return port.type is ArtifactType.TABLE and not port.optional
 
 
 def _find(component: str) -> AnyComponent:

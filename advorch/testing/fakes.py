@@ -169,6 +169,18 @@ def learnable_data(count: int = 64, shape: tuple[int, ...] = (12,), classes: int
     return Data(x=x, y=data.y, ids=data.ids, classes=data.classes, box=data.box)
 
 
+def tiny_sentences(count: int = 24, classes: int = 2, *, seed: int = 0) -> Data:
+    """One to four of ten words, an end mark, and padding to six; classes in turn."""
+    rng = torch.Generator().manual_seed(seed)
+    x, end = torch.randint(4, 14, (count, 6), generator=rng), torch.randint(1, 5, (count, 1), generator=rng)
+    place = torch.arange(6)
+    x = torch.where(place == end, 2, torch.where(place > end, 0, x))
+    names = tuple(f"class {index}" for index in range(classes))
+    words = ("<pad>", "<start>", "<end>", "<unknown>", *(f"word{index}" for index in range(10)))
+    y, ids = torch.arange(count) % classes, torch.arange(count)
+    return Data(x=x, y=y, ids=ids, classes=names, box=(0.0, 13.0), vocabulary=words)
+
+
 def stripes(shape: Sequence[int], height: float, classes: int = 3, kind: Kind = Kind.UNIVERSAL) -> Fitted:
     """A perturbation that was fitted to nobody: up and down in turns; of class 0 to class 1 where that matters."""
     size = math.prod(shape)

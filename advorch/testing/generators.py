@@ -1,7 +1,9 @@
 """What a generator promises: a game that can be played, and samples that are repeatable and in the box."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -10,14 +12,15 @@ from torch import Tensor
 
 from advorch.components import AnyComponent, Generator
 from advorch.errors import StageFailed
+from advorch.kit.adversary import checkpoint
 from advorch.kit.adversary.game import Game
 from advorch.kit.adversary.loop import Rules, play
 from advorch.kit.adversary.match import Match
 from advorch.kit.box import ends_of
 from advorch.kit.data import Data
-from advorch.testing.check import Check, ContractBroken, demand
+from advorch.testing.check import Check, ContractBroken, NotApplicable, demand
 from advorch.testing.common import small_params, unfit
-from advorch.testing.fakes import learnable_data
+from advorch.testing.fakes import learnable_data, tiny_sentences
 
 STEPS = 3
 SHAPES = ((2,), (1, 16, 16), (1, 28, 28), (3, 32, 32))
@@ -28,7 +31,7 @@ def checks(component: AnyComponent) -> list[Check]:
     assert isinstance(component, Generator)
     tests: list[Callable[[Generator[Any]], None]] = [
         plays_a_few_steps, every_player_moves_on_its_turn_alone, samples_fit_the_data, samples_repeat_under_a_seed,
-        has_players_that_safetensors_can_hold,
+        has_players_that_safetensors_can_hold, goes_on_where_it_was_stopped, draws_the_classes_it_is_asked_for,
     ]  # fmt: skip
     return [Check(test.__name__.replace("_", " "), partial(test, component)) for test in tests]
 
@@ -45,10 +48,10 @@ def every_player_moves_on_its_turn_alone(component: Generator[Any]) -> None:
     match, data = _start(component)
     before = {player.name: _weights(match, player.name) for player in match.game.players}
     _play(match, data, 1)
-    for name in set(match.game.schedule):
+    for name in set(match.game.turns(0)):
         moved = any(not torch.equal(*pair) for pair in zip(before[name], _weights(match, name), strict=True))
         demand(moved or not before[name], f"player {name!r} had its turn and did not move")
-    for name in set(before) - set(match.game.schedule):
+    for name in set(before) - set(match.game.turns(0)):
         same = all(torch.equal(*pair) for pair in zip(before[name], _weights(match, name), strict=True))
         demand(same, f"player {name!r} has no turn and moved")
 
@@ -81,13 +84,35 @@ def has_players_that_safetensors_can_hold(component: Generator[Any]) -> None:
             raise ContractBroken(f"the weights of {player.name!r} cannot be stored: {error}") from error
 
 
-def _start(component: Generator[Any]) -> tuple[Match, Data]:
+def goes_on_where_it_was_stopped(component: Generator[Any]) -> None:
+    whole, data = _start(component)
+    again, _ = _start(component, seed=1)
+    with TemporaryDirectory() as folder:
+        kept = Path(folder)
+        losses = _play(whole, data, STEPS, lambda: checkpoint.save(whole, kept, seed=0))
+        checkpoint.load(again, kept, seed=0)
+    resumed = _play(again, data, STEPS)
+    same = all(torch.equal(*pair) for pair in zip(whole.tensors(), again.tensors(), strict=True))
+    demand(same and losses == resumed, "a game that was stopped ends otherwise than one that was not")
+    demand(torch.equal(whole.sample(6, seed=0), again.sample(6, seed=0)), "its samples differ after a stop")
+
+
+def draws_the_classes_it_is_asked_for(component: Generator[Any]) -> None:
+    match, data = _start(component)
+    classes = match.game.latent.classes if match.game.latent else 0
+    if not classes:
+        raise NotApplicable("it knows no classes")
+    drawn = match.sample_of(torch.arange(2 * classes) % classes, seed=0)
+    demand(tuple(drawn.shape) == (2 * classes, *data.signature.shape), f"drew samples of shape {tuple(drawn.shape)}")
+
+
+def _start(component: Generator[Any], seed: int = 0) -> tuple[Match, Data]:
     reason = ""
     for shape in SHAPES:
-        data = learnable_data(32, shape, 2)
+        data = tiny_sentences(32) if component.words else learnable_data(32, shape, 2)
         try:
             with torch.random.fork_rng():
-                torch.manual_seed(0)
+                torch.manual_seed(seed)
                 game = component.load()(small_params(component, steps=STEPS), data.signature)
         except StageFailed as refusal:
             if not unfit(refusal):
@@ -99,8 +124,12 @@ def _start(component: Generator[Any]) -> tuple[Match, Data]:
     raise ContractBroken(f"refuses every shape of {SHAPES}: {reason}")
 
 
-def _play(match: Match, data: Data, steps: int) -> dict[str, float]:
-    return play(match, data, Rules(steps=steps, batch=8, seed=0, report_every=1), lambda step, losses, keep: None)
+def _play(match: Match, data: Data, steps: int, keep_first: Callable[[], Any] = lambda: None) -> dict[str, float]:
+    def report(step: int, losses: Mapping[str, float], keep: bool) -> None:
+        if step == 1:
+            keep_first()
+
+    return play(match, data, Rules(steps=steps, batch=8, seed=0, report_every=1), report, labelled=data)
 
 
 def _weights(match: Match, player: str) -> list[Tensor]:

@@ -8,8 +8,11 @@ from advorch.tracking.runs import RunRecord
 
 
 def compare(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Every final metric in any of the runs; `difference` is the last run that has it less the first that has it."""
-    cells = _in_order(cell for record in records for cell in record.cells)
+    """Every final metric in any of the runs; `difference` is the last run that has it less the first that has it.
+
+    What happened inside sweeps is left out: the same number stands for other values in another search.
+    """
+    cells = _in_order(cell for record in records for cell in record.own)
     return [row for cell in cells for row in _rows(cell, records)]
 
 
@@ -28,7 +31,7 @@ def _rows(cell: str, records: Sequence[RunRecord]) -> list[dict[str, Any]]:
 def compare_params(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """The parameters that are not the same in all of the runs that have the cell."""
     rows = []
-    for cell in _in_order(cell for record in records for cell in record.cells):
+    for cell in _in_order(cell for record in records for cell in record.own):
         for name, values in _settings(cell, records).items():
             if len({repr(value) for value in values}) > 1:
                 columns = {record.run: value for record, value in zip(records, values, strict=True)}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from advorch.events import CellFinished, CellProgressed, CellReported, CellStarted, Event, Status
+from advorch.tracking.addresses import line_of
 from advorch.tracking.lines import Narrator, duration
 from advorch.tracking.sinks import Sink
 
@@ -41,7 +42,7 @@ class QuietConsole:
 
 
 class LineConsole:
-    """One line a change; a running cell speaks at most once in `every` seconds."""
+    """One line a change; a running cell, and all trials of a sweep together, speak at most once in `every` seconds."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.time, every: float = EVERY) -> None:
         self._stream = stream
@@ -67,10 +68,10 @@ class LineConsole:
             self._pace.due(event.cell, now)
         if not isinstance(event, (CellReported, CellProgressed)):
             return self._narrator.line(event)
-        rest = self._pace.remaining(event, now)
-        if not self._pace.due(event.cell, now):
+        line, rest = self._narrator.line(event), self._pace.remaining(event, now)
+        if line is None or not self._pace.due(line_of(event.cell)[0], now):
             return None
-        return f"{self._narrator.line(event)}{rest}"
+        return f"{line}{rest}"
 
 
 class Pace:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from advorch.events import (
     CellFinished,
@@ -16,17 +17,26 @@ from advorch.events import (
     RunStarted,
     Status,
 )
+from advorch.tracking.addresses import TRIAL, is_own, level, line_of
+from advorch.tracking.searches import Searches
 
 SHOWN_METRICS = 4
+
+_CellEvent: TypeAlias = CellStarted | CellReported | CellProgressed | CellRetried | CellWaiting | CellFinished
 
 
 @dataclass
 class Narrator:
-    """Turns events into lines; remembers what it must to count, and to say nothing twice."""
+    """Turns events into lines; remembers what it must to count, and to say nothing twice.
 
+    Of a sweep a person reads its trials, not the cells inside them, unless one trial is `asked` for.
+    """
+
+    asked: str = ""
     run: str = ""
     counts: Counter[Status] = field(default_factory=Counter)
     waiting: dict[str, str] = field(default_factory=dict)
+    searches: Searches = field(default_factory=Searches)
 
     def line(self, event: Event) -> str | None:
         """The line for an event, or None when there is nothing new to say."""
@@ -37,23 +47,50 @@ class Narrator:
             return f"run {event.run} {self._tally(event.exit_code)} in {duration(event.seconds)}"
         return self._of_cell(event)
 
-    def _of_cell(self, event: Event) -> str | None:
+    def _of_cell(self, event: _CellEvent) -> str | None:
         if isinstance(event, CellWaiting):
             return self._waits(event)
-        if isinstance(event, CellFinished):
+        if isinstance(event, CellRetried):
+            return retried(event)
+        if isinstance(event, CellFinished) and is_own(event.cell):
             self.counts[event.status] += 1
+        if self._is_trial(event):
+            return self._of_trial(event)
+        return None if self._is_deep(event.cell) else self._of_stage(event)
+
+    def _is_trial(self, event: _CellEvent) -> bool:
+        named = isinstance(event, CellStarted | CellFinished) and event.component == TRIAL
+        return named or self.searches.runs(event.cell)
+
+    def _is_deep(self, cell: str) -> bool:
+        """Whether a cell is inside a trial that nobody asked for."""
+        return level(cell) - (level(self.asked) if self.asked else 0) > 1
+
+    def _of_stage(self, event: _CellEvent) -> str | None:
+        if isinstance(event, CellFinished):
             return finished(event)
         if isinstance(event, CellStarted):
             self.waiting.pop(event.cell, None)
+            if "objective" in event.params:
+                self.searches.open(event)
             return f"{event.cell} started" + (f", attempt {event.attempt}" if event.attempt > 1 else "")
-        if isinstance(event, CellRetried):
-            return retried(event)
+        return advanced(event)
+
+    def _of_trial(self, event: _CellEvent) -> str | None:
+        if isinstance(event, CellStarted):
+            return self.searches.started(event)
+        if isinstance(event, CellReported):
+            return self.searches.reported(event)
+        if isinstance(event, CellFinished):
+            return self.searches.finished(event, duration(event.seconds) if event.seconds else "")
         return advanced(event)
 
     def _waits(self, event: CellWaiting) -> str | None:
-        if self.waiting.get(event.cell) == event.reason:
+        """Once a reason and cell; of all the cells inside a sweep once."""
+        who = line_of(event.cell)[0]
+        if self.waiting.get(who) == event.reason:
             return None
-        self.waiting[event.cell] = event.reason
+        self.waiting[who] = event.reason
         return f"{event.cell} waits for {event.reason.removeprefix('waits for ')}"
 
     def _tally(self, code: int) -> str:

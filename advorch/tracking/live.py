@@ -5,16 +5,27 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from advorch.events import CellFinished, CellProgressed, CellReported, CellStarted, Event, RunFinished, Status
+from advorch.tracking.addresses import level, line_of, parent_of
 from advorch.tracking.lines import Narrator, metric_words
+from advorch.tracking.searches import value_words
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-STYLES = {Status.DONE: "green", Status.CACHED: "dim", Status.FAILED: "bold red", Status.STOPPED: "yellow"}
+STYLES = {
+    Status.DONE: "green",
+    Status.CACHED: "dim",
+    Status.FAILED: "bold red",
+    Status.STOPPED: "yellow",
+    Status.PRUNED: "dim",
+}
 
 
 class LiveConsole:
-    """One bar a running cell; lines scroll by above. Rich is loaded when the first cell starts."""
+    """One bar a running cell, sweep or trial, and none for a cell inside a trial; lines scroll by above.
+
+    Rich is loaded when the first cell starts.
+    """
 
     def __init__(self, stream: TextIO, *, color: bool = True) -> None:
         self._stream = stream
@@ -35,6 +46,8 @@ class LiveConsole:
                 return
             self._settle(event)
             line = self._narrator.line(event)
+            if isinstance(event, CellFinished) and level(event.cell) == 1:
+                self._count(event.cell)
             if line:
                 self._print(line, event)
 
@@ -44,23 +57,42 @@ class LiveConsole:
             self._stop()
 
     def _add(self, event: CellStarted) -> None:
-        self._narrator.line(event)
+        line = self._narrator.line(event)
         if self._progress is None:
             self._progress = open_progress(self._stream, self._color)
             self._progress.start()
+        if level(event.cell) > 1:
+            self._move(event)
+            return
         if event.cell not in self._tasks:
-            self._tasks[event.cell] = self._progress.add_task(event.cell, total=None, note="")
+            note = " ".join(value_words(event.params, 3)) if level(event.cell) else ""
+            self._tasks[event.cell] = self._progress.add_task(event.cell, total=None, note=note)
+        if level(event.cell):
+            self._count(event.cell)
+            if line:
+                self._print(line, event)
 
-    def _move(self, event: CellReported | CellProgressed) -> None:
-        task = self._tasks.get(event.cell)
+    def _count(self, trial: str) -> None:
+        """Move the bar of the sweep of a trial."""
+        tale, task = self._narrator.searches.of(trial), self._tasks.get(parent_of(trial) or "")
+        if task is not None and self._progress is not None:
+            self._progress.update(task, completed=tale.done, total=tale.budget, note=tale.best_words())
+
+    def _move(self, event: CellStarted | CellReported | CellProgressed) -> None:
+        bar = line_of(event.cell)[:2][-1]
+        task, inner = self._tasks.get(bar), event.cell[len(bar) + 1 :]
         if task is None or self._progress is None:
             return
+        self._narrator.line(event)
+        words = [inner] if inner else []
         if isinstance(event, CellProgressed):
-            note = " ".join(metric_words(event.metrics, 2))
+            note = " ".join([*words, *metric_words(event.metrics, 2)])
             self._progress.update(task, completed=event.done, total=event.total, note=note)
-        else:
-            note = " ".join([f"step {event.step}", *metric_words(event.metrics, 2)])
+        elif isinstance(event, CellReported):
+            note = " ".join([*words, f"step {event.step}", *metric_words(event.metrics, 2)])
             self._progress.update(task, note=note)
+        else:
+            self._progress.update(task, completed=0, total=None, note=inner)
 
     def _settle(self, event: Event) -> None:
         if isinstance(event, CellFinished) and self._progress is not None:

@@ -12,6 +12,7 @@ from advorch.artifacts import check_format
 from advorch.errors import InfrastructureError
 from advorch.processes import birth
 from advorch.tracking.files import write_atomically
+from advorch.tracking.submission import read_job
 
 FILE = "driver.json"
 FORMAT = "driver/1"
@@ -23,6 +24,7 @@ class Life(StrEnum):
     ALIVE = "alive"
     DEAD = "dead"
     ELSEWHERE = "elsewhere"
+    SUBMITTED = "submitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +61,18 @@ def read_driver(folder: Path) -> Driver | None:
 
 
 def life(folder: Path) -> Life:
-    """Whether the driver of a run lives; one on another host cannot be asked."""
+    """Whether the driver of a run lives; one on another host cannot be asked, of one on a cluster there is a record."""
     driver = read_driver(folder)
     if driver is None:
-        return Life.DEAD
+        return _life_of_job(folder)
     if driver.host != platform.node():
         return Life.ELSEWHERE
     return Life.ALIVE if birth(driver.pid) == driver.birth else Life.DEAD
+
+
+def _life_of_job(folder: Path) -> Life:
+    job = read_job(folder)
+    return Life.DEAD if job is None or job.ended else Life.SUBMITTED
 
 
 def ask_to_stop(folder: Path) -> None:

@@ -13,7 +13,7 @@ from advorch.tracking.recorder import PIPELINE, Dataset, LoggedModel, Opening, P
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment
+    from mlflow.entities import Experiment, Metric
 
 RUN_TAG = "advorch.run"
 CELL_TAG = "advorch.cell"
@@ -74,16 +74,25 @@ class MlflowRecorder:
 
     def points(self, cell: str, points: Sequence[Point]) -> None:
         """Record metrics; a point with the same time, step and value counts once."""
-        from mlflow.entities import Metric
-
-        rows = [Metric(safe_name(point.name), point.value, _milliseconds(point.at), point.step) for point in points]
-        self._batches(cell, "metrics", rows)
+        self._batches(cell, "metrics", _metrics(points))
 
     def tags(self, cell: str, tags: Mapping[str, str]) -> None:
         """Set tags."""
         from mlflow.entities import RunTag
 
         self._batches(cell, "tags", [RunTag(name, value) for name, value in _cut(tags).items()])
+
+    def ending(self, cell: str, points: Sequence[Point], tags: Mapping[str, str]) -> None:
+        """Record metrics and tags, together where they are few enough for one batch."""
+        from mlflow.entities import RunTag
+
+        rows, kept = _metrics(points), [RunTag(name, value) for name, value in _cut(tags).items()]
+        if len(rows) + len(kept) > PER_BATCH["tags"]:
+            self.points(cell, points)
+            self.tags(cell, tags)
+            return
+        with _speaking():
+            self._client.log_batch(self._id(cell), metrics=rows, tags=kept)
 
     def datasets(self, cell: str, datasets: Iterable[Dataset]) -> None:
         """Record what data a cell read; MLflow keeps one entry for equal name and digest."""
@@ -195,6 +204,12 @@ class MlflowRecorder:
     def _models(self, cell: str, name: str) -> list[Any]:
         query = f"source_run_id = '{self._id(cell)}' AND name = '{name}'"
         return list(self._client.search_logged_models([self._experiment_id], filter_string=query))
+
+
+def _metrics(points: Sequence[Point]) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    return [Metric(safe_name(point.name), point.value, _milliseconds(point.at), point.step) for point in points]
 
 
 def _living(experiment: "Experiment") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from advorch.tracking.lines import duration
 from advorch.tracking.runs import CellRecord, RunRecord
+from advorch.tracking.trial_rows import sweep_rows
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -49,12 +50,14 @@ def render_page(
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["breakable"] = breakable
-    cells = record.cells.values()
+    cells = record.own.values()
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         record=record,
         links=links,
         params=params,
         findings=findings,
+        cells=cells,
+        sweeps=sweep_rows(record),
         headlines=[name for name in HEADLINES if any(name in cell.metrics for cell in cells)],
         metrics=[(cell.cell, name, value) for cell in cells for name, value in cell.metrics.items()],
         tally=", ".join(f"{count} {status}" for status, count in record.counts().items()) or "no cells",
@@ -80,7 +83,7 @@ def remarks(cell: CellRecord) -> list[str]:
 def stages_of(record: RunRecord, models: Mapping[str, str]) -> dict[str, str]:
     """For each label in a report the cells of this run whose output has its digest; equal cells made it together."""
     makers: dict[str, list[str]] = {}
-    for cell in record.cells.values():
+    for cell in record.own.values():
         for digest in cell.outputs.values():
             makers.setdefault(digest, []).append(cell.cell)
     return {label: " = ".join(makers[digest]) for label, digest in models.items() if digest in makers}

@@ -83,6 +83,9 @@ class Recorder(Protocol):
     def tags(self, cell: str, tags: Mapping[str, str]) -> None:
         """Set tags."""
 
+    def ending(self, cell: str, points: Sequence[Point], tags: Mapping[str, str]) -> None:
+        """Record the last metrics and tags, in one call where that is possible: a sweep has hundreds of endings."""
+
     def datasets(self, cell: str, datasets: Iterable[Dataset]) -> None:
         """Record which data a cell read."""
 

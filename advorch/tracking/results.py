@@ -9,6 +9,7 @@ from typing import TypeAlias
 from advorch.artifacts import Artifact, ArtifactType
 from advorch.errors import AdvorchError
 from advorch.events import CellFinished
+from advorch.tracking.ranking import ranks
 from advorch.tracking.recorder import Library, LoggedModel, Recorder
 
 READABLE = (ArtifactType.TABLE, ArtifactType.REPORT, ArtifactType.METRICS)
@@ -37,6 +38,10 @@ class Results:
                 self._one(event, port, artifact, attempt)
             except AdvorchError as error:
                 log.warning("left out output '%s' of %s: %s", port, event.cell, error)
+
+    def ranks(self, event: CellFinished) -> dict[str, int]:
+        """Of a sweep that has ended the trials that won, by cell."""
+        return ranks(event, self._library)
 
     def _outputs(self, event: CellFinished) -> "dict[str, Artifact]":
         if not event.key:

@@ -1,10 +1,14 @@
 """Runs as their folders tell of them: what each cell came to, and whether the driver is still there."""
 
 import logging
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from advorch.canonical import Json
 from advorch.errors import FormatTooNew, UsageError
@@ -18,10 +22,13 @@ from advorch.events import (
     RunFinished,
     RunStarted,
 )
+from advorch.tracking.addresses import TRIAL, is_own, parent_of
 from advorch.tracking.journal import FILE, read
 from advorch.tracking.liveness import Life, life
+from advorch.tracking.submission import read_job, read_submission
 
 LAST = "last"
+OURS = re.compile(r"\d{8}-")
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +42,17 @@ class RunState(StrEnum):
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     ELSEWHERE = "elsewhere"
+    SUBMITTED = "submitted"
+
+
+STATES: Mapping[Life, RunState] = MappingProxyType(
+    {
+        Life.ALIVE: RunState.RUNNING,
+        Life.DEAD: RunState.INTERRUPTED,
+        Life.ELSEWHERE: RunState.ELSEWHERE,
+        Life.SUBMITTED: RunState.SUBMITTED,
+    }
+)
 
 
 @dataclass(kw_only=True)
@@ -83,20 +101,38 @@ class RunRecord:
         """What the run is doing, or how it ended."""
         if self.exit_code is not None:
             return {0: RunState.DONE, 6: RunState.STOPPED}.get(self.exit_code, RunState.FAILED)
-        return {Life.ALIVE: RunState.RUNNING, Life.ELSEWHERE: RunState.ELSEWHERE}.get(self.life, RunState.INTERRUPTED)
+        return STATES[self.life]
+
+    @property
+    def own(self) -> dict[str, CellRecord]:
+        """The pipeline's own cells, without what happened inside its sweeps."""
+        return {name: cell for name, cell in self.cells.items() if is_own(name)}
+
+    def trials(self, sweep: str) -> list[CellRecord]:
+        """The trials of a sweep that this run knows of, in order."""
+        return [cell for cell in self.cells.values() if cell.component == TRIAL and parent_of(cell.cell) == sweep]
 
     def counts(self) -> dict[str, int]:
-        """How many cells have each status, in order of appearance."""
+        """How many of the pipeline's own cells have each status, in order of appearance."""
         found: dict[str, int] = {}
-        for cell in self.cells.values():
+        for cell in self.own.values():
             found[cell.status] = found.get(cell.status, 0) + 1
         return found
 
 
 def list_runs(runs: Path) -> list[RunRecord]:
     """Every readable run of a folder, newest first."""
-    folders = sorted((path.parent for path in runs.glob(f"*/{FILE}")), reverse=True)
+    folders = sorted((path.parent for path in runs.glob(f"*/{FILE}")), key=_turn, reverse=True)
     return [record for folder in folders if (record := _readable(folder))]
+
+
+def _turn(folder: Path) -> str:
+    """What runs are ordered by: a name of ours begins with the time; one that was given does not."""
+    if OURS.match(folder.name):
+        return folder.name
+    asked = read_submission(folder)
+    began = asked.at if asked else (folder / FILE).stat().st_mtime
+    return time.strftime("%Y%m%d-%H%M%S", time.localtime(began))
 
 
 def _readable(folder: Path) -> RunRecord | None:
@@ -109,14 +145,30 @@ def _readable(folder: Path) -> RunRecord | None:
 
 def load_run(folder: Path) -> RunRecord:
     """Read a run's journal to where it ends now."""
-    record = RunRecord(folder=folder, run=folder.name, life=life(folder))
+    record = RunRecord(folder=folder, run=folder.name, life=life(folder), **_submitted(folder))
     for entry in read(folder / FILE):
         apply(record, entry.event, entry.at)
         record.seconds = max(record.seconds, entry.at - record.started)
-    if record.state is RunState.INTERRUPTED:
+    record.exit_code = ended_with(folder, record.exit_code)
+    if record.life is Life.DEAD:
         for cell in record.cells.values():
             cell.status = "interrupted" if cell.status in ("running", "waiting") else cell.status
     return record
+
+
+def _submitted(folder: Path) -> dict[str, Any]:
+    """What is known of a run that was submitted before its driver has said anything."""
+    asked = read_submission(folder)
+    if asked is None:
+        return {}
+    names = ("pipeline", "file", "profile", "executor", "storage")
+    return {"started": asked.at, **{name: getattr(asked, name) for name in names}}
+
+
+def ended_with(folder: Path, journalled: int | None) -> int | None:
+    """The exit code of a run: its journal's word, unless it was submitted, for then its job's."""
+    job = read_job(folder)
+    return job.exit_code(journalled) if job else journalled
 
 
 def apply(record: RunRecord, event: Event, at: float) -> None:
@@ -165,7 +217,7 @@ def _finish(cell: CellRecord, event: CellFinished) -> None:
 
 def find_run(runs: Path, name: str) -> Path:
     """The folder of a run: its id, the only one that begins so, or `last`."""
-    known = sorted(path.parent.name for path in runs.glob(f"*/{FILE}"))
+    known = [folder.name for folder in sorted((path.parent for path in runs.glob(f"*/{FILE}")), key=_turn)]
     if not known:
         raise UsageError(f"there are no runs in {runs}", hint="start one: advorch pipeline run FILE")
     if name == LAST:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advorch.events import CellFinished, CellReported, CellRetried, CellStarted, Event, RunFinished, RunStarted, Status
+from advorch.tracking.addresses import TRIAL, is_own, line_of
 from advorch.tracking.journal import Entry
 from advorch.tracking.names import flat
 from advorch.tracking.recorder import PIPELINE, Opening, Point, Recorder, Refused, datasets, digests
@@ -12,7 +13,7 @@ from advorch.tracking.results import Results
 
 log = logging.getLogger(__name__)
 
-_ENDINGS = {Status.FAILED: "FAILED", Status.STOPPED: "KILLED"}
+_ENDINGS = {Status.FAILED: "FAILED", Status.STOPPED: "KILLED", Status.PRUNED: "KILLED"}
 _STOPPED = 6
 
 
@@ -112,6 +113,8 @@ class Story:
         """Open with all tags that are known, for it is one call; a run that is there gets them by a second."""
         tags = {"advorch.stage": event.stage, "advorch.component": event.component, "advorch.key": event.key, **extra}
         tags |= {f"advorch.input.{port}": digest for port, digest in digests(event.inputs).items()}
+        if event.component == TRIAL:
+            tags["advorch.trial"] = event.cell.rpartition("/")[2]
         if self._recorder.known(event.cell):
             self._attempt(lambda: self._recorder.tags(event.cell, tags))
         else:
@@ -119,8 +122,8 @@ class Story:
             self._recorder.open(Opening(cell=event.cell, parent=parent, name=event.cell, at=at, tags=tags))
 
     def _parent(self, cell: str) -> str:
-        above = parent_of(cell)
-        return above if above and self._recorder.known(above) else PIPELINE
+        """The nearest of what the cell is inside of that has a run."""
+        return next((above for above in line_of(cell)[-2::-1] if self._recorder.known(above)), PIPELINE)
 
     def _settings(self, event: CellStarted | CellFinished) -> None:
         data = datasets(event.inputs, self._memory.produced)
@@ -144,18 +147,33 @@ class Story:
             self._settings(event)
         step = self._memory.steps.get(event.cell, 0)
         final = [Point(name, value, step, at) for name, value in event.metrics.items()]
-        self._attempt(lambda: self._recorder.points(event.cell, final))
-        self._attempt(lambda: self._recorder.tags(event.cell, _ending_tags(event)))
-        self._lift(event, at)
-        if event.status is Status.DONE:
-            self._results.tell(event, self._attempt)
+        self._ending(event.cell, final, _ending_tags(event))
+        if is_own(event.cell):
+            self._lift(event, at)
+            self._hand_on(event)
         self._recorder.close(event.cell, _ENDINGS.get(event.status, "FINISHED"), at)
+
+    def _ending(self, cell: str, final: Sequence[Point], tags: Mapping[str, str]) -> None:
+        """All at once; where one thing is refused, the others by themselves."""
+        try:
+            self._recorder.ending(cell, final, tags)
+        except Refused:
+            self._attempt(lambda: self._recorder.points(cell, final))
+            self._attempt(lambda: self._recorder.tags(cell, tags))
 
     def _lift(self, event: CellFinished, at: float) -> None:
         """Final metrics stand at the pipeline too, so that whole runs compare; a trial's stay with its sweep."""
-        if parent_of(event.cell) is None:
-            rows = [Point(f"{event.cell}/{name}", value, 0, at) for name, value in event.metrics.items()]
-            self._attempt(lambda: self._recorder.points(PIPELINE, rows))
+        rows = [Point(f"{event.cell}/{name}", value, 0, at) for name, value in event.metrics.items()]
+        self._attempt(lambda: self._recorder.points(PIPELINE, rows))
+
+    def _hand_on(self, event: CellFinished) -> None:
+        """Outputs, and of a sweep who won; what is made inside sweeps stays in the store: it is hundreds of files."""
+        if event.status is Status.DONE:
+            self._results.tell(event, self._attempt)
+        for trial, rank in self._results.ranks(event).items():
+            if self._recorder.known(trial):
+                tags = {"advorch.rank": str(rank), "advorch.winner": str(rank == 1).lower()}
+                self._attempt(lambda trial=trial, tags=tags: self._recorder.tags(trial, tags))  # type: ignore[misc]
 
     def _run_finished(self, event: RunFinished, at: float) -> None:
         tags = {"advorch.exit_code": str(event.exit_code), "advorch.seconds": f"{event.seconds:.3f}"}
@@ -183,13 +201,3 @@ def _ending_tags(event: CellFinished) -> dict[str, str]:
     if event.missing:
         tags["advorch.missing"] = ", ".join(event.missing)
     return tags
-
-
-def parent_of(cell: str) -> str | None:
-    """The address before the last slash that is not inside brackets: `robust` for `robust/3`."""
-    depth = 0
-    for index in range(len(cell) - 1, -1, -1):
-        depth += {"]": 1, "[": -1}.get(cell[index], 0)
-        if cell[index] == "/" and depth == 0:
-            return cell[:index]
-    return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from advorch.canonical import Json
+from advorch.spec.expression import Lookup
 from advorch.spec.tuning import Tuning
 from advorch.store.api import Store
 from advorch.tuning.book import Book, Trial
@@ -34,18 +35,21 @@ class _Kept(Journal):
         return self._records
 
 
-def trials_of(store: Store, key: str, tuning: Tuning, seed: int) -> list[Trial]:
-    """The trials of a search by number, those that run among them."""
+def trials_of(store: Store, key: str, tuning: Tuning, seed: int = 0, lookup: Lookup | None = None) -> list[Trial]:
+    """The trials of a search by number, those that run among them.
+
+    Without `lookup`, which answers conditions of the space, members of a population have the values that they began with.
+    """
     records = Journal(store.partials(key)).look()
-    book = Book(_Kept(records), _Remembered(records), _stopping(tuning, seed))
+    book = Book(_Kept(records), _Remembered(records), _stopping(tuning, seed, lookup))
     book.open()
     return list(book.trials.values())
 
 
-def _stopping(tuning: Tuning, seed: int) -> Stopping | None:
+def _stopping(tuning: Tuning, seed: int, lookup: Lookup | None) -> Stopping | None:
     """Only a population's decisions change what a trial is made with."""
-    if tuning.scheduler is None or tuning.scheduler.type != "pbt":
+    if tuning.scheduler is None or tuning.scheduler.type != "pbt" or lookup is None:
         return None
     from advorch.tuning.schedulers import open_stopping
 
-    return open_stopping(tuning, seed)
+    return open_stopping(tuning, seed, lookup)

@@ -11,6 +11,8 @@ from advorch.engine.scratch import scratch
 from advorch.plan.sweep import Search
 from advorch.store.api import Store
 from advorch.tuning.book import Book, Trial
+from advorch.tuning.importance import eligible, importances
+from advorch.tuning.promotion import finished
 
 _FIXED = ("trial", "state", "rank")
 
@@ -35,18 +37,36 @@ def write_trials(folder: Path, book: Book, search: Search, best: list[int]) -> N
         "columns": columns,
         "rows": rows,
         "caption": "; ".join(f"{item.goal} {item.metric}" for item in tuning.objectives),
-        "search": {
-            "dimensions": [
-                {"name": item.name, "kind": item.kind, "values": list(item.values)} for item in tuning.space
-            ],
-            "objectives": [{"metric": item.metric, "goal": item.goal} for item in tuning.objectives],
-        },
+        "search": _facts(book, search, metrics),
     }
     (folder / "table.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     with (folder / "table.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+def _facts(book: Book, search: Search, metrics: list[str]) -> dict[str, Json]:
+    """What figures need besides the rows: the space, the goals, what mattered, and what was reported on the way."""
+    tuning, known = search.sweep.tuning, finished(book.finished)
+    shares = enumerate(tuning.objectives)
+    read = {".".join(name) for item in tuning.constraints for name in item.names}
+    scheduler = tuning.scheduler
+    return {
+        "dimensions": [{"name": item.name, "kind": item.kind, "values": list(item.values)} for item in tuning.space],
+        "objectives": [{"metric": item.metric, "goal": item.goal} for item in tuning.objectives],
+        "constraints": [item.text for item in tuning.constraints],
+        "constrained": sorted(read & set(metrics)),
+        "eligible": [trial.number for trial in known if eligible(trial)],
+        "importance": {item.metric: importances(known, tuning, place) for place, item in shares},
+        "scheduler": {"type": scheduler.type, "time": scheduler.time} if scheduler else None,
+        "watched": (scheduler.metric or tuning.objectives[0].metric) if scheduler else "",
+        "reports": {str(trial.number): _reports(trial) for trial in book.finished if trial.reports},
+    }
+
+
+def _reports(trial: Trial) -> list[Json]:
+    return [[step, _number(value)] for step, value in trial.reports]
 
 
 def _row(trial: Trial, dimensions: list[str], metrics: list[str], best: list[int]) -> list[Json]:

@@ -78,8 +78,8 @@ class Winning:
 
     def _refit(self, name: str, trial: Trial, refit: int) -> Ran:
         """One seed, told as a cell of its own with the cells inside it below."""
-        about = {"cell": name, "stage": self._cell.stage, "component": REFIT, "key": self._search.key}
-        self._shop.emit(CellStarted(**about, params=trial.values))
+        stage, key = self._cell.stage, self._search.key
+        self._shop.emit(CellStarted(cell=name, stage=stage, component=REFIT, key=key, params=trial.values))
         started, status = time.monotonic(), Status.FAILED
         metrics: dict[str, float] = {}
         try:
@@ -89,10 +89,11 @@ class Winning:
             status = Status.STOPPED
             raise
         finally:
-            seconds = time.monotonic() - started
-            self._shop.emit(
-                CellFinished(**about, status=status, metrics=metrics, seconds=seconds, params=trial.values)
-            )
+            end = CellFinished(
+                cell=name, stage=stage, component=REFIT, key=key, status=status, metrics=metrics,
+                seconds=time.monotonic() - started, params=trial.values,
+            )  # fmt: skip
+            self._shop.emit(end)
         return ran
 
     def _run(self, name: str, trial: Trial, refit: int) -> Ran:

@@ -54,6 +54,11 @@ def alternatives(command: str) -> tuple[str, list[str], str]:
     return (noun, verbs[0].split(" | "), rest[verbs.end() :]) if verbs else (noun, [], rest)
 
 
+def all_of(parameter: Any) -> list[str]:
+    """Every way to write an option, `--no-follow` included."""
+    return [*parameter.opts, *parameter.secondary_opts]
+
+
 def complaint(command: str) -> str:
     """What is wrong with a command line that a document shows."""
     known_nouns: dict[str, Any] = get_command(build_app()).commands  # type: ignore[attr-defined]
@@ -67,7 +72,7 @@ def complaint(command: str) -> str:
     if unknown:
         return f"{noun} has no {', '.join(unknown)}"
     shown = [known_verbs[verb] for verb in verbs] or [known_nouns[noun]]
-    known = {"--help", *(option for command in shown for item in command.params for option in item.opts)}
+    known = {"--help", *(option for command in shown for item in command.params for option in all_of(item))}
     strange = set(re.findall(r"(?<=\s)--?[a-zA-Z][\w-]*", rest)) - known
     return f"no option {', '.join(sorted(strange))}" if strange else ""
 

@@ -26,6 +26,8 @@ LIGHT = [
     ["schema"],
     ["run", "list"],
     ["cache", "list"],
+    ["cluster", "render"],
+    ["cluster", "render", "--launcher"],
 ]
 
 

@@ -74,6 +74,8 @@ KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "memory": "what Ray reserves",
             "workers": "more than one makes a training stage a gang under Ray Train; results of attacks and "
             "evaluations do not depend on it",
+            "placement": "`pack` keeps a gang on few nodes, `spread` puts workers on different ones where it can; "
+            "results do not depend on it",
         },
         "retry": {
             "max": "how often",

@@ -7,6 +7,7 @@ from advorch.engine.bench import Bench
 from advorch.engine.channel import Channel
 from advorch.engine.failures import classify
 from advorch.engine.ray.mailbox import Posting
+from advorch.engine.ray.orphans import end_with
 from advorch.engine.tally import Tally
 from advorch.engine.task import Produced, Task
 
@@ -19,6 +20,7 @@ class WarmWorker:
     def __init__(self, mailbox: Any) -> None:
         self._mailbox = mailbox
         self._bench = Bench()
+        end_with(mailbox)
 
     def ping(self) -> None:
         """Show that the process is there."""

@@ -8,11 +8,13 @@ from advorch.engine.ray.calls import Call
 from advorch.engine.ray.cluster import Cluster
 from advorch.engine.ray.crew import Crew
 from advorch.engine.ray.gang import run_gang
+from advorch.engine.ray.hold import Hold
 from advorch.engine.ray.mapping import MapRun
-from advorch.engine.ray.pool import Hold, Pool
+from advorch.engine.ray.pool import Pool
 from advorch.engine.ray.staff import RayStaff, new_mailbox
+from advorch.engine.ray.steward import Steward
+from advorch.engine.slots import Slots
 from advorch.engine.task import Produced, Task
-from advorch.errors import InfrastructureError
 
 
 class RayBackend:
@@ -24,18 +26,25 @@ class RayBackend:
         with ExitStack() as opened:
             opened.callback(cluster.close)
             cluster.start()
-            self._capacity = cluster.capacity()
-            self._nodes = [Hold(**node) for node in cluster.nodes()]
+            self._cluster = cluster
+            self._head = cluster.head()
             self._mailbox = new_mailbox()
-            staff = RayStaff(self._mailbox)
+            staff = RayStaff(self._mailbox, self._head)
             opened.callback(staff.fire, self._mailbox)
-            self._pool = Pool(staff, Hold(**self._capacity))
+            self._pool = Pool(staff, Hold.of(cluster.capacity()))
             opened.callback(self._pool.dismiss_idle)
+            self._steward = Steward(cluster, self._pool, self._head)
+            opened.callback(self._steward.dismiss)
             self._opened = opened.pop_all()
 
     def capacity(self) -> Mapping[str, float]:
-        """The cluster's CPUs, GPUs and memory."""
-        return self._capacity
+        """The cluster's CPUs, GPUs and memory, now."""
+        return self._cluster.capacity()
+
+    def serve(self, slots: Slots) -> None:
+        """A private cluster stays as it is; nodes of others come and go."""
+        if not self._cluster.is_private:
+            self._steward.serve(slots)
 
     def fit(self, task: Task, control: Control) -> Produced:
         """On a warm actor; several workers form a gang."""
@@ -64,8 +73,6 @@ class RayBackend:
         self._opened.close()
 
     def _crew(self, task: Task, control: Control) -> Crew:
-        hold = Hold(task.cpus, task.gpus, float(task.memory))
-        if not any(hold.fits(node) for node in self._nodes):
-            hint = "a worker lives on one node: ask for less, or for more workers"
-            raise InfrastructureError(f"no node has what a worker of {task.cell} asks for: {hold}", hint=hint)
-        return Crew(self._pool, self._mailbox, task, control)
+        crew = Crew(self._pool, self._mailbox, task, control, self._head)
+        self._steward.check_fits(crew.hold, task.workers, task.cell)
+        return crew

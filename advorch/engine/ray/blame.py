@@ -20,11 +20,22 @@ SILENCE = re.compile(
     re.IGNORECASE,
 )
 
+LOST_PEER = re.compile(r"gloo/transport|closed by peer|reset by peer|DistBackendError|NCCL error", re.IGNORECASE)
+
 
 def blamed(error: BaseException) -> AdvorchError:
     """The error that the others follow from."""
     leaves = [classify(leaf) for leaf in _leaves(error)]
-    return min(leaves, key=_weight)
+    found = min(leaves, key=_weight)
+    return _lost_peer(found) if isinstance(found, StageFailed) and LOST_PEER.search(found.message) else found
+
+
+def _lost_peer(complaint: StageFailed) -> StageFailed:
+    """A rank whose node is gone says nothing itself, and its peers may be heard before Ray has noticed."""
+    message = f"a rank of the gang is gone; its peer says: {complaint.message}"
+    return StageFailed(
+        message, error_class=ErrorClass.NODE_LOST, hint="the node of a rank died", details=complaint.details
+    )
 
 
 def _weight(error: AdvorchError) -> int:

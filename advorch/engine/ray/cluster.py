@@ -6,17 +6,17 @@ import logging
 import os
 import secrets
 import shutil
-import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from advorch.engine.ray.entry import as_infrastructure, knock
+from advorch.engine.ray.head import Head
+from advorch.engine.ray.token import PRIVATE, find_token, is_private
 from advorch.engine.scratch import new_folder, sweep
 from advorch.errors import InfrastructureError
-
-PREFIX = "adv-"
-CONNECT_SECONDS = 5.0
 
 # What Ray must be told before it is imported, and why.
 SETTINGS = {
@@ -52,17 +52,31 @@ class Cluster:
         """Join, or start; a Ray that the process has already initialised is used as it is."""
         for name, value in SETTINGS.items():
             self._set(name, value)
+        try:
+            self._knock()
+            self._open()
+        except (OSError, RuntimeError, ValueError, InfrastructureError) as error:
+            self._undo.close()
+            raise as_infrastructure(error, self._settings.address or "a private Ray") from error
+
+    def _knock(self) -> None:
+        """Before Ray is imported, which reads once and for all whether it is to show a token."""
+        if not self._settings.address or _is_initialized():
+            return
+        if is_private():
+            del os.environ["RAY_AUTH_TOKEN_PATH"]
+        if knock(self._settings.address, find_token()):
+            self._set("RAY_AUTH_MODE", "token")
+
+    def _open(self) -> None:
         import ray
 
         if ray.is_initialized():
             return
-        troubles = (ConnectionError, TimeoutError, RuntimeError, OSError, ValueError, ray.exceptions.RayError)
         try:
             self._join() if self._settings.address else self._start_private()
-        except troubles as error:
-            self._undo.close()
-            where = self._settings.address or "a private Ray"
-            raise InfrastructureError(f"cannot reach {where}: {_first_line(error)}", hint=_hint(error)) from error
+        except ray.exceptions.RayError as error:
+            raise RuntimeError(str(error)) from error
         self._ours = True
 
     def capacity(self) -> Mapping[str, float]:
@@ -79,6 +93,17 @@ class Cluster:
         alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         return [_named(resources) for resources in alive]
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is ours alone, and ends with us."""
+        return self._ours and not self._settings.address
+
+    def head(self) -> Head:
+        """Whether it is there, in a cluster that is not ours alone."""
+        import ray
+
+        return Head("" if self.is_private else ray.get_runtime_context().gcs_address)
+
     def close(self) -> None:
         """Leave; a private cluster ends, and its folder and token go."""
         if self._ours:
@@ -91,9 +116,6 @@ class Cluster:
     def _join(self) -> None:
         import ray
 
-        _knock(self._settings.address)
-        if Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "")).parent.name.startswith(PREFIX):
-            del os.environ["RAY_AUTH_TOKEN_PATH"]  # the token of a private cluster of ours is not this cluster's
         ray.init(address=self._settings.address, log_to_driver=False, logging_level=logging.ERROR, namespace="advorch")
 
     def _start_private(self) -> None:
@@ -117,8 +139,8 @@ class Cluster:
     def _private_folder(self) -> Path:
         # Ray's socket paths must fit in 107 bytes and its own folders are world-writable, so: short, and 0700.
         short = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108  0700 below
-        sweep(PREFIX, short)
-        folder = new_folder(PREFIX, short)
+        sweep(PRIVATE, short)
+        folder = new_folder(PRIVATE, short)
         self._undo.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
@@ -129,6 +151,11 @@ class Cluster:
         self._undo.callback(os.environ.pop, name, None)
 
 
+def _is_initialized() -> bool:
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
 def _ensure_token() -> None:
     """One token a process: Ray reads it once and keeps it, also for the next cluster that the process starts.
 
@@ -136,7 +163,7 @@ def _ensure_token() -> None:
     """
     if any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
         return
-    folder = new_folder(PREFIX)
+    folder = new_folder(PRIVATE)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     token = folder / "token"
     token.touch(mode=0o600)
@@ -164,22 +191,5 @@ def _named(resources: Mapping[str, float]) -> dict[str, float]:
     return {name: resources.get(label, 0.0) for name, label in theirs.items()}
 
 
-def _knock(address: str) -> None:
-    """Ray itself tries an address where nobody listens for minutes."""
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-
-
 def _whole(amount: float | None) -> int | None:
     return None if amount is None else int(amount)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _hint(error: BaseException) -> str:
-    if "token" in str(error).lower() or "auth" in str(error).lower():
-        return "give this machine the cluster's token: RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=<file>"
-    return "is the head running, and is the address that of Ray itself (port 6379), not of the dashboard?"

@@ -10,10 +10,11 @@ from advorch.engine.bench import Bench
 from advorch.engine.failures import classify
 from advorch.engine.group import Gang
 from advorch.engine.ray.blame import blamed
-from advorch.engine.ray.calls import GRACE_SECONDS
+from advorch.engine.ray.calls import GRACE_SECONDS, is_loss
 from advorch.engine.ray.crew import Crew
+from advorch.engine.ray.hold import Hold
 from advorch.engine.ray.mailbox import Posting
-from advorch.engine.ray.pool import Hold
+from advorch.engine.ray.orphans import end_with
 from advorch.engine.surroundings import collective_backend
 from advorch.engine.task import Produced, Task
 from advorch.errors import AdvorchError, ErrorClass, InfrastructureError, StageFailed, Stopped
@@ -26,7 +27,8 @@ def run_gang(crew: Crew) -> Produced:
     """Reserve the room, launch, and listen until rank 0 has handed over its outputs."""
     task = crew.task
     hold = Hold(task.cpus * task.workers, task.gpus * task.workers, float(task.memory * task.workers))
-    if not crew.pool.reserve(hold, crew.control.stopping):
+    if not crew.pool.reserve(hold, crew.giving_up):
+        crew.head.check()
         raise Stopped("stopped while waiting for workers")
     try:
         return Launch(crew).result()
@@ -85,7 +87,10 @@ class Launch:
         from ray.train.torch import TorchConfig, TorchTrainer
 
         task = self._task
-        scaling = ScalingConfig(num_workers=task.workers, use_gpu=task.gpus > 0, resources_per_worker=_resources(task))
+        scaling = ScalingConfig(
+            num_workers=task.workers, use_gpu=task.gpus > 0, resources_per_worker=_resources(task),
+            placement_strategy=task.placement.upper(),
+        )  # fmt: skip
         retries_are_ours = FailureConfig(max_failures=0)
         return TorchTrainer(
             rank_main,
@@ -102,7 +107,10 @@ class Launch:
             return self._late()
         if self._error is None:
             return StageFailed("the gang ended without outputs", error_class=ErrorClass.NODE_LOST)
-        return blamed(self._error)
+        failure = blamed(self._error)
+        if is_loss(failure):
+            self._crew.head.explain()
+        return failure
 
     def _late(self) -> StageFailed:
         return StageFailed(f"ran longer than its {self._task.seconds:g} s", error_class=ErrorClass.TIMEOUT)
@@ -111,6 +119,7 @@ class Launch:
 def rank_main(config: dict[Any, Any]) -> Any:
     """What each rank runs; errors leave it as ours."""
     task: Task = config["task"]
+    end_with(config["mailbox"])
     posting = Posting(config["mailbox"], task.cell)
     group = Gang(_device(task))
     if group.rank == 0:

@@ -1,6 +1,5 @@
-"""Ray Jobs by their dashboard: submit, ask, follow, stop; every trouble with the server is one line and exit code 8."""
+"""Ray Jobs by their dashboard: submit, ask, listen, stop; every trouble with the server is one line and exit code 8."""
 
-import asyncio
 import contextlib
 import logging
 import socket
@@ -16,7 +15,6 @@ from advorch.tracking.submission import Job
 
 KNOCK_SECONDS = 5.0
 ANSWER_SECONDS = (5.0, 60.0)  # to connect, and between two pieces of an answer
-TICK_SECONDS = 5.0
 OPTIONS, CONTENT = "advorch.options", "advorch.content"
 TALKATIVE = (
     "ray.dashboard.modules.dashboard_sdk",
@@ -77,28 +75,8 @@ class Jobs:
         with self._answering():
             return str(self._client.get_job_logs(id))
 
-    def tail(self, id: str) -> Iterator[str]:
-        """What the command has written, from the start, and what it writes until it ends; empty text as time passes."""
-        with self._answering(), contextlib.closing(asyncio.new_event_loop()) as loop:
-            pieces = self._client.tail_job_logs(id).__aiter__()
-            coming: asyncio.Future[str] | None = None
-            try:
-                while True:
-                    coming = coming or asyncio.ensure_future(pieces.__anext__(), loop=loop)
-                    loop.run_until_complete(asyncio.wait({coming}, timeout=TICK_SECONDS))
-                    if not coming.done():
-                        yield ""
-                        continue
-                    piece, coming = coming, None
-                    yield piece.result()
-            except StopAsyncIteration:
-                return
-            finally:
-                loop.run_until_complete(_end(pieces, coming))
-
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
-        import aiohttp
         import ray
         import requests
 
@@ -106,15 +84,8 @@ class Jobs:
             yield
         except ray.exceptions.AuthenticationError as error:
             raise self._token.refused_by(self._dashboard) from error
-        except (requests.RequestException, aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+        except (requests.RequestException, OSError, RuntimeError, ValueError) as error:
             raise InfrastructureError(f"{self._dashboard}: {_last_line(error)}", hint=_hint(error)) from error
-
-
-async def _end(pieces: Any, coming: "asyncio.Future[str] | None") -> None:
-    if coming is not None:
-        coming.cancel()
-        await asyncio.wait({coming})
-    await pieces.aclose()
 
 
 def check_dashboard(url: str) -> str:

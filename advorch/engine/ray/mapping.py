@@ -1,5 +1,6 @@
 """One map task over an elastic set of warm workers."""
 
+import time
 from collections import Counter, deque
 from typing import Any
 
@@ -10,8 +11,11 @@ from advorch.engine.ray.crew import Crew
 from advorch.engine.ray.pool import Worker
 from advorch.engine.tally import SoFar
 from advorch.engine.task import Produced
+from advorch.errors import StageFailed
 
 LOSSES_A_CHUNK = 3
+START_SECONDS = 10.0  # in which a hired worker answers, if there is room for it
+CRAVING_SECONDS = 30.0  # work that takes no longer is not worth a node
 
 
 class MapRun:
@@ -22,6 +26,9 @@ class MapRun:
         self._todo: deque[int] = deque()
         self._flying: dict[Any, tuple[Worker, int]] = {}
         self._idle: list[Worker] = []
+        self._coming: dict[Any, Worker] = {}
+        self._lost_spares = 0
+        self._since = time.monotonic()
         self._losses: Counter[int] = Counter()
         self._so_far = SoFar()
 
@@ -34,7 +41,16 @@ class MapRun:
                 self._crew.pool.discard(worker)
             for worker in self._idle:
                 self._crew.pool.give_back(worker)
+            for worker in self._coming.values():
+                self._turn_away(worker)
         return produced
+
+    def _turn_away(self, worker: Worker) -> None:
+        """Too late for us: one that has just been hired will serve the next, another waits for room in vain."""
+        if time.monotonic() - worker.hired < START_SECONDS:
+            self._crew.pool.give_back(worker)
+        else:
+            self._crew.pool.discard(worker)
 
     def _on_one(self, method: str) -> Any:
         for attempt in range(1, LOSSES_A_CHUNK + 1):
@@ -64,14 +80,19 @@ class MapRun:
             crew.control.channel.progress(min(done * size, count), count, self._so_far.shares())
 
     def _grow(self) -> None:
-        """Never none; more than one only while nobody waits for the room."""
-        if not self._idle and not self._flying:
+        """Never none; more than one only while nobody waits for the room. A spare is given work once it answers."""
+        if not self._idle and not self._flying and not self._coming:
             self._idle.append(self._crew.borrow())
-        while len(self._idle) < len(self._todo):
+        while self._lost_spares < LOSSES_A_CHUNK and len(self._idle) + len(self._coming) < len(self._todo):
             spare = self._crew.pool.lend_spare(self._crew.hold)
             if spare is None:
+                self._crave()
                 return
-            self._idle.append(spare)
+            self._coming[spare.handle.ping.remote()] = spare
+
+    def _crave(self) -> None:
+        if time.monotonic() - self._since > CRAVING_SECONDS:
+            self._crew.pool.crave(self._crew.hold, len(self._todo) - len(self._idle) - len(self._coming))
 
     def _launch(self) -> None:
         while self._idle and self._todo:
@@ -83,8 +104,11 @@ class MapRun:
     def _collect(self) -> None:
         import ray
 
-        ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=0.1)
+        ready, _ = ray.wait([*self._flying, *self._coming], num_returns=1, timeout=0.1)
         for ref in ready:
+            if ref in self._coming:
+                self._welcome(ref)
+                continue
             worker, index = self._flying.pop(ref)
             try:
                 self._so_far.add(Call(ref).result())
@@ -92,6 +116,16 @@ class MapRun:
                 self._lose(worker, index, error)
             else:
                 self._keep(worker)
+
+    def _welcome(self, ref: Any) -> None:
+        worker = self._coming.pop(ref)
+        try:
+            Call(ref).result()
+        except StageFailed as error:
+            self._lost_spares += 1
+            self._crew.part_with(worker, error)
+        else:
+            self._idle.append(worker)
 
     def _lose(self, worker: Worker, index: int, error: Exception) -> None:
         self._crew.part_with(worker, error)

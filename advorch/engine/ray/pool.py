@@ -1,35 +1,14 @@
 """Warm workers by the resources they hold, lent to cells and kept for the next."""
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from advorch.engine.ray.hold import Hold
+
 Handle = Any
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What a worker holds of the cluster while it exists."""
-
-    cpu: float
-    gpu: float
-    memory: float = 0
-
-    def plus(self, other: "Hold") -> "Hold":
-        """Both together."""
-        return Hold(self.cpu + other.cpu, self.gpu + other.gpu, self.memory + other.memory)
-
-    def minus(self, other: "Hold") -> "Hold":
-        """What is left when the other is taken away."""
-        return Hold(self.cpu - other.cpu, self.gpu - other.gpu, self.memory - other.memory)
-
-    def fits(self, free: "Hold") -> bool:
-        """Whether there is so much; sums of fractions may be off by a little."""
-        return all(
-            need <= have + 1e-9
-            for need, have in ((self.cpu, free.cpu), (self.gpu, free.gpu), (self.memory, free.memory))
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +17,7 @@ class Worker:
 
     handle: Handle
     hold: Hold
+    hired: float = field(default_factory=time.monotonic)
 
 
 class Staff(Protocol):
@@ -58,8 +38,10 @@ class Pool:
 
     def __init__(self, staff: Staff, free: Hold) -> None:
         self._staff = staff
+        self._total = free
         self._free = free
-        self._idle: list[Worker] = []
+        self._idle: dict[Worker, float] = {}  # in the order in which they came back, and when
+        self._cravings: dict[Hold, int] = {}
         self._changed = threading.Condition()
         self._waiting = 0
 
@@ -89,7 +71,7 @@ class Pool:
     def give_back(self, worker: Worker) -> None:
         """Keep the worker warm for the next cell."""
         with self._changed:
-            self._idle.append(worker)
+            self._idle[worker] = time.monotonic()
             self._changed.notify_all()
 
     def discard(self, worker: Worker) -> None:
@@ -119,20 +101,44 @@ class Pool:
             self._free = self._free.plus(hold)
             self._changed.notify_all()
 
-    def dismiss_idle(self) -> None:
-        """Let every idle worker go."""
+    def resize(self, total: Hold) -> None:
+        """Nodes came or went; idle workers make up for what is no longer there."""
         with self._changed:
-            while self._idle:
-                worker = self._idle.pop()
-                self._staff.fire(worker.handle)
-                self._free = self._free.plus(worker.hold)
+            self._free = self._free.plus(total.minus(self._total))
+            self._total = total
+            while self._idle and not Hold(0, 0).fits(self._free):
+                self._let_go(next(iter(self._idle)))
+            self._changed.notify_all()
+
+    def crave(self, hold: Hold, workers: int) -> None:
+        """So many more workers would have work, and have had for a while."""
+        with self._changed:
+            self._cravings[hold] = workers
+
+    def cravings(self) -> dict[Hold, int]:
+        """Workers that the cluster has no room for, since this was last asked."""
+        with self._changed:
+            cravings, self._cravings = self._cravings, {}
+        return cravings
+
+    def dismiss_idle(self, longer_than: float = 0.0) -> None:
+        """Let every worker go that has been idle for so many seconds."""
+        with self._changed:
+            before = time.monotonic() - longer_than
+            for worker in [worker for worker, since in self._idle.items() if since <= before]:
+                self._let_go(worker)
+
+    def _let_go(self, worker: Worker) -> None:
+        del self._idle[worker]
+        self._staff.fire(worker.handle)
+        self._free = self._free.plus(worker.hold)
 
     def _take(self, hold: Hold) -> Worker | None:
         for worker in [worker for worker in self._idle if worker.hold == hold]:
-            self._idle.remove(worker)
             if self._staff.is_alive(worker.handle):
+                del self._idle[worker]
                 return worker
-            self._free = self._free.plus(worker.hold)
+            self._let_go(worker)  # dead, or without room since a node went
         if not self._make_room(hold):
             return None
         self._free = self._free.minus(hold)
@@ -145,7 +151,5 @@ class Pool:
         if not hold.fits(whole):
             return False
         while not hold.fits(self._free):
-            worker = self._idle.pop(0)
-            self._staff.fire(worker.handle)
-            self._free = self._free.plus(worker.hold)
+            self._let_go(next(iter(self._idle)))
         return True

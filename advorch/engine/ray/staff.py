@@ -3,8 +3,9 @@
 from typing import Any
 
 from advorch.engine.ray.actor import WarmWorker
+from advorch.engine.ray.head import Head
+from advorch.engine.ray.hold import Hold
 from advorch.engine.ray.mailbox import Mailbox
-from advorch.engine.ray.pool import Hold
 
 ANSWER_SECONDS = 5.0
 
@@ -12,8 +13,9 @@ ANSWER_SECONDS = 5.0
 class RayStaff:
     """Warm workers as actors that speak through one mailbox."""
 
-    def __init__(self, mailbox: Any) -> None:
+    def __init__(self, mailbox: Any, head: Head) -> None:
         self._mailbox = mailbox
+        self._head = head
 
     def hire(self, hold: Hold) -> Any:
         """An actor that restarts never: a new one is as good, and ours to count."""
@@ -22,13 +24,16 @@ class RayStaff:
         options: dict[str, Any] = {"num_cpus": hold.cpu, "num_gpus": hold.gpu, "max_restarts": 0}
         if hold.memory:
             options["memory"] = int(hold.memory)
+        if hold.placement == "spread":
+            options["scheduling_strategy"] = "SPREAD"
         return ray.remote(WarmWorker).options(**options).remote(self._mailbox)
 
     def fire(self, handle: Any) -> None:
-        """End the actor's process."""
+        """End the actor's process; without a head there is nobody who could, and it ends by itself."""
         import ray
 
-        ray.kill(handle)
+        if self._head.silent_since is None:
+            ray.kill(handle)
 
     def is_alive(self, handle: Any) -> bool:
         """Whether the actor answers a call that does nothing."""

@@ -8,6 +8,7 @@ from advorch.errors import InfrastructureError
 
 VALUE, PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 DEFAULT = "~/.ray/auth_token"
+PRIVATE = "adv-"  # how the folders of our private clusters begin
 HINT = f"give this machine the cluster's token: {PATH}=<file that only you can read>, or {VALUE}"
 
 
@@ -39,13 +40,18 @@ def find_token() -> Token:
         return Token("RAY_AUTH_MODE=disabled")
     if os.environ.get(VALUE):
         return Token(VALUE, os.environ[VALUE].strip())
-    named = os.environ.get(PATH)
+    named = "" if is_private() else os.environ.get(PATH, "")
     path = Path(named or DEFAULT).expanduser()
     if path.is_file():
         return Token(str(path), _read(path))
     if named:
         raise InfrastructureError(f"there is no token in {path}, which {PATH} names", hint=HINT)
     return Token("nowhere")
+
+
+def is_private() -> bool:
+    """Whether the environment names the token of a private cluster of ours, which opens no other."""
+    return Path(os.environ.get(PATH, "")).parent.name.startswith(PRIVATE)
 
 
 def _read(path: Path) -> str:

@@ -13,17 +13,18 @@ class Ema:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self._module, self._decay = module, decay
         self.state = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        self._averaged = {name for name, value in module.named_parameters() if value.is_floating_point()}
 
     @torch.no_grad()
     def update(self) -> None:
         """Take one step towards the live weights."""
-        trained = {name for name, _ in self._module.named_parameters()}
-        for name, live in self._module.state_dict().items():
-            kept = self.state[name]
-            if name in trained and kept.is_floating_point():
-                kept.lerp_(live, 1 - self._decay)
-            else:
-                kept.copy_(live)
+        live = self._module.state_dict()
+        names = [name for name in live if name in self._averaged]
+        if names:
+            kept = [self.state[name] for name in names]
+            torch._foreach_lerp_(kept, [live[name] for name in names], 1 - self._decay)
+        for name in live.keys() - self._averaged:
+            self.state[name].copy_(live[name])
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue from a saved average."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from advorch.errors import ErrorClass, StageFailed
+from advorch.kit.adversary.draws import Draws
 from advorch.kit.adversary.game import Turn
 from advorch.kit.adversary.gang import Gang
 from advorch.kit.adversary.match import Match
@@ -37,23 +38,21 @@ class Rules:
         return step % self.report_every == 0 or step == self.steps or self.checkpoint_due(step)
 
 
-def play(match: Match, data: Data, rules: Rules, report: Report, gang: Gang | None = None) -> dict[str, float]:
+def play(
+    match: Match, data: Data, rules: Rules, report: Report, gang: Gang | None = None, labelled: Data | None = None
+) -> dict[str, float]:
     """Play to the end from wherever the match stands and return the last losses; `report(step, losses, keep)` listens.
 
     Random numbers are a function of (seed, rank, step): a resumed match draws what the undisturbed one drew.
     """
     gang = gang or Gang()
     _check_batch(rules.batch, gang.size)
-    data = data.to(match.device)
-    batches = Minibatches(len(data), rules.batch, derive(rules.seed, "minibatches"))
-    rng, window, losses = torch.Generator(match.device), Window(), {}
+    table = Table(match, data, rules, gang, labelled)
+    window, losses = Window(), {}
     gang.copy_first(match.tensors())
     with torch.random.fork_rng(devices=_forked(match.device)):
-        checked = False
         while match.step < rules.steps:
-            _seed(rng, derive(rules.seed, "turns", gang.rank, match.step))
-            window.add(_step(match, data, batches, rng, gang, check=not checked))
-            checked = True
+            window.add(table.step())
             if rules.report_due(match.step):
                 gang.copy_first(match.buffers())
                 losses = window.close(gang, match.step)
@@ -75,38 +74,76 @@ def _forked(device: str) -> list[int]:
     return [torch.cuda.current_device()] if torch.device(device).type == "cuda" else []
 
 
-def _seed(rng: torch.Generator, seed: int) -> None:
-    rng.manual_seed(seed)
-    torch.manual_seed(seed)  # dropout and its like draw from the global generator
+class Table:
+    """Where a match is played: the data on the device, its order, and the random numbers of the step."""
 
+    def __init__(self, match: Match, data: Data, rules: Rules, gang: Gang, labelled: Data | None = None) -> None:
+        self._match, self._rules, self._gang = match, rules, gang
+        self._data = data.to(match.device)
+        self._batches = Minibatches(len(data), rules.batch, derive(rules.seed, "minibatches"))
+        self._labelled = Shelf(labelled.to(match.device), rules, gang.size) if labelled else None
+        self._own, self._common = torch.Generator(match.device), torch.Generator(match.device)
+        self._draws = Draws(self._common, gang)
+        self._checked = False
 
-def _step(
-    match: Match, data: Data, batches: Minibatches, rng: torch.Generator, gang: Gang, *, check: bool
-) -> dict[str, Tensor]:
-    losses = {}
-    for name in match.game.schedule:
-        index = gang.share(batches.at(match.drawn)).to(match.device)
+    def step(self) -> dict[str, Tensor]:
+        """One pass over the schedule; the first that is played here is checked on every rank."""
+        match, losses = self._match, {}
+        self._seed(match.step)
+        share = match.step / self._rules.steps
+        match.begin(match.step, self._rules.steps)
+        for name in match.game.turns(match.step):
+            losses[name] = self._move(name, self._turn(share))
+        if match.ema:
+            match.ema.update()
+        match.step += 1
+        self._checked = True
+        return losses
+
+    def _seed(self, step: int) -> None:
+        own = derive(self._rules.seed, "turns", self._gang.rank, step)
+        self._own.manual_seed(own)
+        self._common.manual_seed(derive(self._rules.seed, "draws", step))
+        torch.manual_seed(own)  # dropout and its like draw from the global generator
+
+    def _turn(self, share: float) -> Turn:
+        match, data = self._match, self._data
+        index = self._gang.share(self._batches.at(match.drawn)).to(match.device)
         match.drawn += 1
-        losses[name] = _move(match, name, Turn(x=data.x[index], y=data.y[index], rng=rng, step=match.step), gang, check)
-    if match.ema:
-        match.ema.update()
-    match.step += 1
-    return losses
+        x, y = data.x[index], data.y[index]
+        known = self._labelled.at(match.drawn, self._gang) if self._labelled else None
+        return Turn(x=x, y=y, rng=self._own, draws=self._draws, step=match.step, share=share, labelled=known)
+
+    def _move(self, name: str, turn: Turn) -> Tensor:
+        match, gang = self._match, self._gang
+        player, parameters, optimizer = match.game.player(name), match.parameters[name], match.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        with match.turn_of(name):
+            loss = player.loss(turn)
+            loss.backward()  # type: ignore[no-untyped-call]
+        if not self._checked:
+            gang.check_layout(parameters)
+        gang.average(parameters)
+        if not self._checked:
+            gang.check_gradients(parameters)
+        optimizer.step()
+        if player.settle:
+            player.settle()
+        return loss.detach()
 
 
-def _move(match: Match, name: str, turn: Turn, gang: Gang, check: bool) -> Tensor:
-    parameters, optimizer = match.parameters[name], match.optimizers[name]
-    optimizer.zero_grad(set_to_none=True)
-    with match.turn_of(name):
-        loss = match.game.player(name).loss(turn)
-        loss.backward()  # type: ignore[no-untyped-call]
-    if check:
-        gang.check_layout(parameters)
-    gang.average(parameters)
-    if check:
-        gang.check_gradients(parameters)
-    optimizer.step()
-    return loss.detach()
+class Shelf:
+    """Labelled samples in an order of their own; a minibatch is as large as the game's, or all of them."""
+
+    def __init__(self, data: Data, rules: Rules, ranks: int) -> None:
+        self._data = data
+        size = rules.batch if len(data) >= rules.batch else len(data) // ranks * ranks or ranks
+        self._batches = Minibatches(len(data), size, derive(rules.seed, "labelled"))
+
+    def at(self, position: int, gang: Gang) -> tuple[Tensor, Tensor]:
+        """This rank's share of one of them."""
+        index = gang.share(self._batches.at(position)).to(self._data.x.device)
+        return self._data.x[index], self._data.y[index]
 
 
 class Window:

@@ -10,8 +10,8 @@ At a confident critic (s_fake = -6) the saturating gradient is sigmoid(-6) / sig
 At equilibrium s = 0 and the critic's loss is log 4.
 """
 
-from torch import Tensor, autograd
-from torch.nn.functional import softplus
+from torch import Tensor
+from torch.nn.functional import relu, softplus
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -29,10 +29,16 @@ def non_saturating_loss(fake: Tensor) -> Tensor:
     return softplus(-fake).mean()
 
 
-def r1_penalty(logits: Tensor, x: Tensor) -> Tensor:
-    """||grad_x s(x)||^2 of every sample (Mescheder et al. 2018, arXiv:1801.04406); `x` must take gradients.
+def hinge_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """The critic of Lim and Ye 2017, which asks no more of a sample beyond a margin of one."""
+    return relu(1 - real).mean() + relu(1 + fake).mean()
 
-    On a linear critic s(x) = w.x + b it is ||w||^2, whatever the batch.
-    """
-    (gradient,) = autograd.grad(logits.sum(), x, create_graph=True)
-    return gradient.flatten(1).square().sum(dim=1)
+
+def wasserstein_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """The critic's estimate of the distance, negated: E f(G(z)) - E f(x)."""
+    return fake.mean() - real.mean()
+
+
+def wanting_loss(fake: Tensor) -> Tensor:
+    """The generator of both: -E f(G(z))."""
+    return -fake.mean()

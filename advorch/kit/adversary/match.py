@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from advorch.kit.adversary.averaging import Ema
 from advorch.kit.adversary.game import Game
-from advorch.kit.adversary.generator import draw
+from advorch.kit.adversary.generator import draw, draw_of
 
 
 class Match:
@@ -22,15 +22,30 @@ class Match:
         self.optimizers: dict[str, Optimizer] = {
             player.name: player.optimizer(self.parameters[player.name]) for player in game.players
         }
+        self._others = {name: self._everyone_but(name) for name in self.parameters}
+        self._rates = {
+            name: [group["lr"] for group in optimizer.param_groups] for name, optimizer in self.optimizers.items()
+        }
         self.ema = Ema(game.generator, game.ema) if game.ema else None
         self.step = 0
         self.drawn = 0
 
+    def begin(self, step: int, steps: int) -> None:
+        """Bring learning rates to where they are after so many of all steps, and renew optimisers where it is time."""
+        for player in self.game.players:
+            if player.rate:
+                factor = player.rate(step / steps)
+                groups = self.optimizers[player.name].param_groups
+                for group, base in zip(groups, self._rates[player.name], strict=True):
+                    group["lr"] = base * factor
+        if step and any((step - 1) / steps < share <= step / steps for share in self.game.renewals):
+            for optimizer in self.optimizers.values():
+                optimizer.state.clear()
+
     @contextlib.contextmanager
     def turn_of(self, name: str) -> Iterator[None]:
         """Only this player's parameters take gradients: the others' are neither computed nor kept."""
-        everyone = {parameter for parameters in self.parameters.values() for parameter in parameters}
-        others = everyone - set(self.parameters[name])
+        others = self._others[name]
         for parameter in others:
             parameter.requires_grad_(False)
         try:
@@ -38,6 +53,10 @@ class Match:
         finally:
             for parameter in others:
                 parameter.requires_grad_(True)
+
+    def _everyone_but(self, name: str) -> list[nn.Parameter]:
+        own = set(self.parameters[name])
+        return [item for parameters in self.parameters.values() for item in parameters if item not in own]
 
     def tensors(self) -> list[Tensor]:
         """All weights and buffers of all players."""
@@ -62,6 +81,11 @@ class Match:
         """Draw from the result, on the CPU; the same for the same seed and batch."""
         with self.result():
             return draw(self.game, count, seed, device=self.device, batch=batch)
+
+    def sample_of(self, y: Tensor, seed: int, batch: int = 1024) -> Tensor:
+        """Draw a sample of each class that is asked for."""
+        with self.result():
+            return draw_of(self.game, y, seed, device=self.device, batch=batch)
 
 
 def _trainable(module: nn.Module) -> list[nn.Parameter]:

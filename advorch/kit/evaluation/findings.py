@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Value: TypeAlias = None | bool | int | float | str
 Figure: TypeAlias = bytes | Callable[[], bytes]
@@ -25,12 +25,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name, rows of plain values; a missing value is None."""
+    """Columns by name, rows of plain values; a missing value is None.
+
+    `facts` is what else whoever made it says for programs to read; of an evaluation's own tables it is not kept.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
     caption: str = ""
     look: Look = Look()
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         widths = {len(row) for row in self.rows} - {len(self.columns)}

@@ -81,11 +81,3 @@ def _from_uniform(counts: Tensor) -> float | None:
         return None
     shares = counts.double() / counts.sum()
     return max(0.0, float(torch.special.xlogy(shares, shares * len(counts)).sum()))
-
-
-def wasserstein(first: Tensor, second: Tensor) -> float:
-    """Exact 1-Wasserstein distance between two equally weighted sets of samples, by POT's network simplex."""
-    import ot
-
-    costs = torch.cdist(first.double().flatten(1), second.double().flatten(1)).numpy()
-    return float(ot.emd2([], [], costs, numItermax=1_000_000))

@@ -73,4 +73,8 @@ def _subject(title: str) -> str:
 def _picture(title: str, image: bytes) -> dict[str, Any]:
     caption = title.partition(": ")[0]
     data = base64.b64encode(image).decode("ascii")
-    return {"title": title, "caption": caption, "width": shown_width(image), "data": data}
+    return {"title": title, "caption": caption, "width": shown_width(image), "data": data, "type": _type(image)}
+
+
+def _type(image: bytes) -> str:
+    return "gif" if image.startswith(b"GIF8") else "png"

@@ -13,4 +13,5 @@ def read_table(folder: Path) -> Table:
     """The first table of an evaluation, which is the one that others read; how it looked is not kept."""
     record: Mapping[str, Any] = json.loads((folder / "table.json").read_text(encoding="utf-8"))
     check_format(record["format"], "table")
-    return Table(tuple(record["columns"]), tuple(tuple(row) for row in record["rows"]), record["caption"])
+    rows = tuple(tuple(row) for row in record["rows"])
+    return Table(tuple(record["columns"]), rows, record["caption"], facts=record.get("search", {}))

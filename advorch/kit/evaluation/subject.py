@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -13,6 +13,7 @@ from advorch.canonical import Json
 from advorch.components import AnyComponent
 from advorch.errors import ErrorClass, StageFailed
 from advorch.kit.adversarial_set import AdversarialSet
+from advorch.kit.adversary.opening import OpenGenerator
 from advorch.kit.attack.region import Region
 from advorch.kit.data import Data
 from advorch.kit.evaluation.findings import Table
@@ -124,6 +125,7 @@ class Subject:
     models: tuple[SubjectModel, ...] = ()
     adversarials: tuple[SubjectSet, ...] = ()
     samples: Data | None = None
+    generators: tuple[OpenGenerator, ...] = ()
     datasets: Mapping[str, Data] = field(default_factory=dict)
     perturbations: "tuple[Fitted, ...]" = ()
     device: str = "cpu"
@@ -146,6 +148,12 @@ def name_models(models: Sequence[Named]) -> tuple[SubjectModel, ...]:
         SubjectModel(label=label, digest=model.digest, module=model.module, access=model.access, history=model.history)
         for label, model in named
     )
+
+
+def name_generators(generators: Sequence[OpenGenerator]) -> tuple[OpenGenerator, ...]:
+    """Labels made unique in the same way."""
+    labels = _unlike([item.label for item in generators], [_mark(item.digest) for item in generators])
+    return tuple(replace(item, label=label) for item, label in zip(generators, labels, strict=True))
 
 
 def name_sets(sets: Sequence[AdversarialSet]) -> tuple[SubjectSet, ...]:

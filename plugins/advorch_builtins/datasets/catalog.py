@@ -234,9 +234,9 @@ IMAGE_FOLDER = Dataset(
 @hookimpl
 def advorch_components() -> Components:
     """Every dataset that comes with advorch."""
-    from advorch_builtins.datasets import catalog_archive, catalog_sentences
+    from advorch_builtins.datasets import catalog_archive, catalog_mixtures, catalog_sentences
 
     return (
         DIGITS, MOONS, CIRCLES, RING, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, GTSRB, IMAGE_FOLDER,
-        *catalog_sentences.COMPONENTS, *catalog_archive.COMPONENTS,
+        *catalog_mixtures.COMPONENTS, *catalog_sentences.COMPONENTS, *catalog_archive.COMPONENTS,
     )  # fmt: skip

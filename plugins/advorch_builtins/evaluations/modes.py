@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from advorch.api import ErrorClass, StageFailed
 from advorch.kit.data import Data
 from advorch.kit.evaluation import figures
 from advorch.kit.evaluation.findings import Findings, Look, Table
-from advorch.kit.evaluation.mixtures import Coverage, Mixture, coverage, mixture_of, nearest, wasserstein
+from advorch.kit.evaluation.mixtures import Coverage, Mixture, coverage, mixture_of, nearest
 from advorch.kit.evaluation.subject import Subject
+from advorch.kit.evaluation.transport import exact
 from advorch_builtins.evaluations.catalog import ModesParams
+from advorch_builtins.evaluations.halves import thirds
 
-_SEED = 0
 _PLOTTED = 1000
 
 
@@ -49,12 +49,9 @@ def _mixture(subject: Subject) -> Mixture:
 
 def _transport(samples: Tensor, data: Tensor, most: int) -> tuple[int, float, float]:
     """W1 of samples to one half of the data, and of that half to the other, all three of one size."""
-    rng = torch.Generator().manual_seed(_SEED)
-    size = min(most, len(samples), len(data) // 2)
-    order = torch.randperm(len(data), generator=rng)
-    real, other = data[order[:size]], data[order[size : 2 * size]]
-    drawn = samples[torch.randperm(len(samples), generator=rng)[:size]]
-    return size, wasserstein(drawn, real), wasserstein(other, real)
+    chosen = thirds(len(samples), len(data), most)
+    real = data[chosen.real]
+    return chosen.size, exact(samples[chosen.drawn], real), exact(data[chosen.other], real)
 
 
 def _summary(found: Coverage, distance: float, floor: float) -> Table:

@@ -9,3 +9,7 @@ MODELS_AND_DATA: Final[Mapping[str, Port]] = {
     "models": Port(ArtifactType.MODEL, many=True),
     "data": Port(ArtifactType.DATASET),
 }
+SAMPLES_AND_DATA: Final[Mapping[str, Port]] = {
+    "samples": Port(ArtifactType.SAMPLES),
+    "data": Port(ArtifactType.DATASET),
+}

@@ -45,6 +45,7 @@ class DeadlyParams(Params):
     diary: Annotated[str, Field(description="a file that gets a line for every chunk computed")] = ""
     once: Annotated[str, Field(description="dies while this file is missing, and then made")] = ""
     after: int = 3  # lines of the diary
+    pause: Annotated[float, Field(description="seconds a call")] = 0.0
 
 
 def _load_walk() -> StageFn[WalkParams]:

@@ -44,6 +44,7 @@ def deadly(victim: Victim, x: Tensor, y: Tensor, params: DeadlyParams, rng: Draw
     if params.once and not Path(params.once).exists() and _lines(params.diary) > params.after:
         Path(params.once).touch()
         os._exit(1)
+    time.sleep(params.pause)
     return victim.ball(x).random(rng)
 
 

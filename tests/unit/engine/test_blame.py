@@ -44,3 +44,14 @@ def test_the_cause_is_told_and_not_its_echo(errors: tuple[Exception, ...], expec
 
 def test_a_stop_is_a_stop() -> None:
     assert isinstance(blamed(group(Stopped("asked"), SILENCE)), Stopped)
+
+
+def test_a_peer_that_is_gone_is_a_lost_node_also_if_nobody_else_says_so() -> None:
+    """The node of rank 1 died with all that Ray had there: rank 0 is heard first."""
+    silence = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:48866.")
+    found = blamed(silence)
+    assert isinstance(found, StageFailed)
+    assert found.error_class is ErrorClass.NODE_LOST
+    assert "a rank of the gang is gone" in found.message
+    assert isinstance(blamed(RuntimeError("the peer review timed out")), StageFailed)
+    assert blamed(RuntimeError("the peer review timed out")).error_class is ErrorClass.USER  # type: ignore[attr-defined]

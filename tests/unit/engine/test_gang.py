@@ -10,7 +10,9 @@ import ray.train.torch
 from advorch.engine.channel import PostingChannel
 from advorch.engine.ray.crew import Crew
 from advorch.engine.ray.gang import run_gang
-from advorch.engine.ray.pool import Hold, Pool
+from advorch.engine.ray.head import Head
+from advorch.engine.ray.hold import Hold
+from advorch.engine.ray.pool import Pool
 from advorch.engine.surroundings import collective_backend
 from advorch.engine.task import Produced, Task
 from advorch.errors import ErrorClass, StageFailed
@@ -54,7 +56,7 @@ class SilentMailbox:
 @pytest.fixture
 def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(ray.train.torch, "TorchTrainer", ListeningTrainer)
-    monkeypatch.setattr(ray, "get", lambda value: value)
+    monkeypatch.setattr(ray, "get", lambda value, timeout=None: value)
     monkeypatch.setattr(ListeningTrainer, "error", None)
 
     def make(gpus: float, workers: int = 2) -> Crew:
@@ -66,7 +68,7 @@ def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             channel=PostingChannel(lambda message: None), stopping=lambda: False, overdue=lambda: False
         )
         pool = Pool(Hires(), Hold(4, 4))
-        return Crew(pool, SilentMailbox(), task, control)  # type: ignore[arg-type]
+        return Crew(pool, SilentMailbox(), task, control, Head())  # type: ignore[arg-type]
 
     return make
 

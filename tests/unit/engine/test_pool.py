@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from advorch.engine.ray.pool import Hold, Pool, Worker
+from advorch.engine.ray.hold import Hold
+from advorch.engine.ray.pool import Pool, Worker
 
 
 class Hires:

@@ -19,7 +19,7 @@ from advorch.seeds import Seeds
 from advorch.testing.fakes import FakeContext, registry_of
 from advorch_builtins.generators.catalog import advorch_components
 
-(GAN,) = advorch_components()
+GAN = next(component for component in advorch_components() if component.name == "gan")
 SMALL = {"steps": 20, "batch": 16, "samples": 30, "checkpoint_every": 8, "hidden": [8], "lambda": 0.1}
 
 

@@ -1,16 +1,14 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 
 from advorch.artifacts import Signature
+from advorch.kit.adversary.draws import Draws
 from advorch.kit.adversary.game import Turn
-from advorch.kit.adversary.loop import Rules, play
 from advorch.kit.adversary.losses import saturating_loss
-from advorch.kit.adversary.match import Match
 from advorch.kit.data import Data
-from advorch.kit.evaluation.mixtures import Mixture, cover, mixture_of
+from advorch.kit.evaluation.mixtures import Mixture, mixture_of
 from advorch_builtins.generators.catalog import GanParams, advorch_components
 from advorch_builtins.generators.gan import gan
 
@@ -19,9 +17,9 @@ PLANE = Signature(shape=(2,), classes=("all",))
 
 
 def turn(signature: Signature, count: int = 6) -> Turn:
-    rng = torch.Generator().manual_seed(1)
-    x = torch.rand(count, *signature.shape, generator=rng)
-    return Turn(x=x, y=torch.zeros(count), rng=torch.Generator().manual_seed(2), step=0)
+    x = torch.rand(count, *signature.shape, generator=torch.Generator().manual_seed(1))
+    rng = torch.Generator().manual_seed(2)
+    return Turn(x=x, y=torch.zeros(count), rng=rng, draws=Draws(rng), step=0)
 
 
 @pytest.mark.parametrize("shape", [(2,), (7,), (1, 4, 4), (3, 2, 5)], ids=str)
@@ -73,14 +71,6 @@ def test_lambda_goes_by_its_own_name_in_a_file() -> None:
     assert params.plain()["lambda"] == params.lambda_
 
 
-def trained(ring: Ring, params: dict[str, Any], steps: int, seed: int) -> Match:
-    torch.manual_seed(seed)
-    data = ring(10_000, seed)
-    match = Match(gan(GanParams.parse(params), data.signature), "cpu")
-    play(match, data, Rules(steps=steps, batch=256, seed=seed, report_every=100), lambda *_: None)
-    return match
-
-
 def held_out(ring: Ring) -> Mixture:
     return mixture_of(ring(4000, 77))
 
@@ -91,29 +81,8 @@ def test_the_ring_has_eight_distinct_modes(ring: Ring) -> None:
     assert len({round(float(angle) / (torch.pi / 4)) % 8 for angle in angles}) == 8
 
 
-def test_a_short_game_with_r1_finds_most_of_the_ring(ring: Ring) -> None:
-    match = trained(ring, {"lambda": 0.1}, steps=600, seed=0)
-    assert cover(match.sample(2500, seed=1), held_out(ring)).modes >= 6
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [0, 1])
-def test_r1_covers_the_ring(ring: Ring, seed: int) -> None:
-    found = cover(trained(ring, {"lambda": 0.1}, steps=2400, seed=seed).sample(2500, seed=1), held_out(ring))
-    assert found.modes == 8
-    assert found.quality >= 0.5
-    assert found.divergence <= 0.1
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [0, 1])
-def test_metz_s_settings_collapse_without_it(ring: Ring, seed: int) -> None:
-    metz = {"lr_critic": 1e-4, "latent": 256, "hidden": [128, 128], "betas": [0.5, 0.999], "ema": 0.0}
-    assert cover(trained(ring, metz, steps=2400, seed=seed).sample(2500, seed=1), held_out(ring)).modes <= 3
-
-
 def test_the_catalog_names_it() -> None:
-    (component,) = advorch_components()
+    component = next(found for found in advorch_components() if found.name == "gan")
     assert component.id == "generate/gan"
     settings = component.schema().parse({"lambda": 0.1, "steps": 5})
     assert component.load()(settings, PLANE).ema == settings.ema

@@ -54,3 +54,25 @@ def test_ranks_that_train_different_parameters_are_told_so(seen: list[dict[str, 
 def test_a_rank_without_its_group_is_refused() -> None:
     with pytest.raises(ValueError, match="process group"):
         Gang(0, 2)
+
+
+def test_a_penalised_game_of_two_ranks_is_the_one_of_one(seen: list[dict[str, Any]]) -> None:
+    alone = torch.tensor(member().played_with_penalty(seed=0, gang=Gang()))
+    assert seen[0]["penalised"] == seen[1]["penalised"]
+    torch.testing.assert_close(torch.tensor(seen[0]["penalised"]), alone, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_a_penalty_alone_has_the_gradient_of_one_process(seen: list[dict[str, Any]]) -> None:
+    alone = torch.tensor(member().averaged(Gang()))
+    assert seen[0]["penalty"] == seen[1]["penalty"]
+    torch.testing.assert_close(torch.tensor(seen[0]["penalty"]), alone, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ["penalty alone", "static graph"])
+def test_the_check_finds_what_a_wrapper_leaves_apart(case: str, seen: list[dict[str, Any]]) -> None:
+    """DistributedDataParallel synchronises neither, and says nothing."""
+    assert all("hold different gradients" in rank[case] for rank in seen)
+
+
+def test_the_check_lets_equal_gradients_pass(seen: list[dict[str, Any]]) -> None:
+    assert [rank["with scores"] for rank in seen] == ["", ""]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from advorch.kit.adversary.losses import critic_loss, non_saturating_loss, r1_penalty, saturating_loss
+from advorch.kit.adversary.losses import critic_loss, non_saturating_loss, saturating_loss
+from advorch.kit.adversary.penalties import r1_penalty
 
 
 def slope(loss: "object", at: float) -> float:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from advorch.kit.data import Data
-from advorch.kit.evaluation.mixtures import cover, mixture_of, wasserstein
+from advorch.kit.evaluation.mixtures import cover, mixture_of
 
 
 def clusters(per_class: int = 200, classes: int = 4, empty: int | None = None) -> Data:
@@ -56,9 +56,3 @@ def test_twenty_of_twenty_five_hundred_cover_a_mode() -> None:
 def test_far_samples_are_of_no_quality() -> None:
     found = cover(torch.full((100, 2), 1e3), mixture_of(clusters()))
     assert (found.modes, found.quality, found.divergence) == (0, 0.0, None)
-
-
-def test_wasserstein_of_a_shift_is_its_length() -> None:
-    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(1))
-    assert wasserstein(x, x + torch.tensor([3.0, 4.0])) == pytest.approx(5.0, rel=1e-5)
-    assert wasserstein(x, x[torch.randperm(50)]) == pytest.approx(0.0, abs=1e-6)

@@ -1,6 +1,6 @@
 """Names of runs."""
 
-from advorch.session.running import name_run
+from advorch.session.naming import name_run
 
 
 def test_runs_of_one_second_are_named_in_the_order_in_which_they_began() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from advorch.events import CellFinished, CellReported, CellStarted, Event, RunFinished, RunStarted
+from advorch.tracking.addresses import parent_of
 from advorch.tracking.recorder import PIPELINE, Dataset, LoggedModel, Opening, Point, Refused, Unreachable
 from advorch.tracking.replay import CURSOR_FILE, Replay, Timing
 from advorch.tracking.results import Results
-from advorch.tracking.story import Story, parent_of
+from advorch.tracking.story import Story
 
 ATTACK = "attack[model=plain,name=pgd]"
 MakeRun = Callable[[Path, list[Event]], Path]
@@ -63,6 +64,10 @@ class Ledger:
     def tags(self, cell: str, tags: Mapping[str, str]) -> None:
         self._called("tags")
         self.runs[cell]["tags"] |= tags
+
+    def ending(self, cell: str, points: Sequence[Point], tags: Mapping[str, str]) -> None:
+        self.points(cell, points)
+        self.tags(cell, tags)
 
     def datasets(self, cell: str, datasets: Iterable[Dataset]) -> None:
         self._called("datasets")
