@@ -1,6 +1,7 @@
 """Two nodes on this machine: workers that keep apart or not, and a node that is not what the driver is."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -76,8 +77,9 @@ cluster.shutdown()
 def test_two_nodes() -> None:
     with tempfile.TemporaryDirectory(prefix="advp-", dir="/tmp") as folder:  # short, for Ray's sockets
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, folder], capture_output=True, text=True, check=False, timeout=110
-        )
+            [sys.executable, "-c", SCRIPT, folder], capture_output=True, text=True, check=False, timeout=110,
+            env=os.environ | {"RAY_TMPDIR": folder},  # where Ray leaves the address for whoever comes next
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert found["apart"] == 2

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 import advorch as api
+from advorch.events import CellStarted
 from advorch.session.running import Options
 from advorch.spec.pins import lock_file
+from advorch.tracking.journal import Journal
+from advorch.tracking.liveness import write_driver
 
 Call = Callable[..., Any]
 Write = Callable[..., Path]
@@ -49,7 +52,8 @@ def call(workspace: Path, command_line: Call) -> Call:
 def searched(call: Call, write_pipeline: Write) -> Path:
     """A pipeline whose sweep has run: trial 2 started farthest, trial 3 failed."""
     path = write_pipeline(grid())
-    assert run(call, path).code == 0
+    answer = run(call, path)
+    assert (answer.code, answer.err) == (0, ""), "one trial fails, and that is no failure of the run"
     return path
 
 
@@ -326,3 +330,37 @@ def test_an_evaluation_draws_the_search(workspace: Path, write_pipeline: Write) 
     assert dict(zip(*[done.table("how", "importance")[name] for name in ("dimension", "share")], strict=True)) == {
         "start": pytest.approx(1.0)
     }  # fmt: skip
+
+
+def test_a_search_that_goes_on_names_its_run(call: Call, write_pipeline: Write, workspace: Path) -> None:
+    path = write_pipeline(grid())
+    [row] = json.loads(call("sweep", "show", path, "-o", "json").out)
+    folder = workspace / ".advorch" / "runs" / "20261120-101502-3f9a"
+    write_driver(folder)
+    log = Journal(folder)
+    log.emit(CellStarted(cell="best/0", stage="best", component="core/trial", key=row["key"], params={"start": 3}))
+    log.close()
+    answer = call("sweep", "show", path)
+    assert answer.out.splitlines()[2].split()[:2] == ["best", "running"]
+    assert "run 20261120-101502-3f9a searches now" in answer.err
+    assert "advorch run watch 20261120-101502-3f9a" in answer.err
+
+
+def test_a_run_ends_with_who_won(call: Call, write_pipeline: Write) -> None:
+    answer = call("pipeline", "run", write_pipeline(grid()), "--executor", "inline")
+    assert "best: trial 2 of 4 won: start=4 -> walk.end=" in answer.err
+    assert "advorch sweep trials 2" in answer.err
+    assert "2 done in" in answer.err, "the cells of trials are not the run's own"
+    assert call("run", "logs", "--stage", "best/2").code == 0
+    assert "did you mean 'best'" in call("run", "logs", "--stage", "bset").err
+
+
+def test_the_sweep_of_the_documentation_can_be_planned(call: Call, workspace: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text().split("```yaml\n")[1].split("```")[0]
+    splits = '{fit: "train[:900]", watch: "train[900:1000]", select: "train[1000:]", final: test}'
+    head = f"version: 1\nname: docs\ndata:\n  digits: {{uses: digits, splits: {splits}}}\n"
+    (workspace / "docs.yaml").write_text(head + text)
+    answer = call("pipeline", "plan", workspace / "docs.yaml", "-o", "json")
+    assert answer.code == 0, answer.err
+    assert [row["cell"] for row in json.loads(answer.out)] == ["robust", "final", "how"]
+    assert "warning" not in answer.err

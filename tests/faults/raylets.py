@@ -48,11 +48,11 @@ class Raylets:
         self.freeze(self._busy(title))
 
     def _busy(self, title: str) -> int:
-        import psutil
-
-        for number in range(1, len(self._nodes)):
-            if any(title in " ".join(psutil.Process(pid).cmdline()) for pid in self._family(number)):
-                return number
+        until = time.monotonic() + 20  # between two chunks nobody is busy
+        while time.monotonic() < until:
+            for number in range(1, len(self._nodes)):
+                if any(title in _title(pid) for pid in self._family(number)):
+                    return number
         raise LookupError(title)
 
     def freeze(self, number: int) -> None:
@@ -86,6 +86,15 @@ class Raylets:
                 except psutil.NoSuchProcess:
                     continue
         return family
+
+
+def _title(pid: int) -> str:
+    import psutil
+
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def main(folder: str, nodes: list[str]) -> None:

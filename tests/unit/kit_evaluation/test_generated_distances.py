@@ -106,3 +106,17 @@ def test_features_are_what_the_last_linear_layer_is_given() -> None:
     x = torch.rand(10, 2, 3)
     torch.testing.assert_close(features(model, x, batch=3), trunk(x).detach())
     torch.testing.assert_close(features(nn.Flatten(), x), x.flatten(1))
+
+
+@pytest.mark.parametrize(("size", "rate"), [(1, 1 / 2), (3, 1 / 3), (5, 1 / 5)])
+def test_what_sampling_costs_falls_with_the_dimension_s_root(size: int, rate: float) -> None:
+    """W1 of two samples of one measure is of the order n^(-1/d), and n^(-1/2) on a line (Dudley 1969)."""
+    rng = torch.Generator().manual_seed(0)
+    counts = torch.tensor([50.0, 100.0, 200.0, 400.0], dtype=torch.float64)
+    distances = [
+        sum(exact(torch.rand(int(n), size, generator=rng), torch.rand(int(n), size, generator=rng)) for _ in range(6))
+        for n in counts
+    ]
+    x, y = counts.log(), torch.tensor(distances, dtype=torch.float64).log()
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
+    assert float(slope) == pytest.approx(-rate, abs=0.08)

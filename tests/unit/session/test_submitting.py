@@ -7,10 +7,12 @@ import pytest
 
 from advorch.engine.ray import jobs as ray_jobs
 from advorch.engine.ray.jobs import Order, check_dashboard, is_here
-from advorch.errors import AdvorchError, InvalidPipeline, UsageError
+from advorch.errors import AdvorchError, InfrastructureError, InvalidPipeline, UsageError
 from advorch.plan.build import build_plan
 from advorch.plan.plan import Plan
+from advorch.plan.selection import Selection
 from advorch.registry.discovery import discover
+from advorch.session.mustering import check_driver
 from advorch.session.naming import check_run_id, new_run_folder
 from advorch.session.secrets import secrets_of
 from advorch.session.submitting import Wish, entrypoint, submit
@@ -18,6 +20,7 @@ from advorch.session.workspace import Workspace
 from advorch.spec.load import load_pipeline
 from advorch.tracking.submission import Job, read_job, read_submission
 
+LAB = Path(__file__).parents[2] / "lab"
 HERE, AWAY = "http://127.0.0.1:8265", "http://192.0.2.77:8265"
 
 
@@ -151,5 +154,22 @@ def test_a_name_is_used_once(workspace: Workspace) -> None:
         new_run_folder(workspace, "mine")
 
 
-def test_secrets_are_found_by_name(plan: Callable[..., Plan]) -> None:
-    assert secrets_of(plan()) == ()
+def test_secrets_are_found_by_name_where_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(LAB))
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "version: 1\nstages:\n  a: {uses: train/walk, with: {password: {secret: OUTER}}}\n"
+        "  b:\n    tune: {space: {s: {uniform: [0, 1]}}, objective: {metric: w.end, goal: maximize},"
+        " search: {algorithm: random, trials: 2}}\n"
+        "    stages: {w: {uses: train/walk, with: {start: '${trial.s}', password: {secret: INNER}}}}\n"
+        "    out: {table: w.table}\n"
+    )
+    spec = load_pipeline(path)
+    assert secrets_of(build_plan(spec, discover(), digests=None)) == ("INNER", "OUTER")
+    alone = build_plan(spec, discover(), digests=None, selection=Selection(only=("a",)))
+    assert secrets_of(alone) == ("OUTER",)
+    monkeypatch.delenv("OUTER", raising=False)
+    with pytest.raises(InfrastructureError, match="does not have the secrets OUTER"):
+        check_driver(alone)
+    monkeypatch.setenv("OUTER", "x")
+    check_driver(alone)

@@ -10,7 +10,7 @@ from advorch.errors import AdvorchError, ErrorClass, InfrastructureError, StageF
 from advorch.events import Status
 from advorch.session.result import Run
 
-DONE, CACHED, FAILED, SKIPPED, STOPPED = Status
+DONE, CACHED, FAILED, SKIPPED, STOPPED, _ = Status
 
 
 class FakeRun:

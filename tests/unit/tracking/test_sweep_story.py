@@ -25,7 +25,7 @@ from advorch.events import (
 )
 from advorch.tracking.addresses import is_own, level, line_of
 from advorch.tracking.compare import compare
-from advorch.tracking.console import LineConsole, open_console
+from advorch.tracking.console import LineConsole, QuietConsole, open_console
 from advorch.tracking.journal import Journal
 from advorch.tracking.lines import Narrator
 from advorch.tracking.page import render_page
@@ -88,7 +88,8 @@ def sweep_story() -> list[Event]:
         trial(2, Status.FAILED, seconds=0.5, message="train: loss is NaN"),
         CellFinished(
             cell="robust", stage="robust", component="core/sweep", status=Status.DONE, key="k", seconds=5.0,
-            metrics={"probe.robust_accuracy": 0.6}, outputs={"model": "m" * 64},
+            metrics={**dict.fromkeys("abcde", 1.0), "best_trial": 0.0, "probe.robust_accuracy": 0.6},
+            outputs={"model": "m" * 64},
         ),
         CellFinished(cell="final", stage="final", component="attack/pgd", status=Status.CACHED, key="f"),
         RunFinished(run="r", exit_code=0, seconds=6.0),
@@ -103,7 +104,7 @@ robust/0 done in 3.0s epsilon=0.1 lr=0.001: probe.robust_accuracy=0.6, best so f
 robust/1 step 2 train.loss=1.5
 robust/1 pruned in 1.0s epsilon=0.2 lr=0.01: train.loss=1.5 at step 2
 robust/2 failed in 0.5s epsilon=0.3 lr=0.1: train: loss is NaN
-robust done in 5.0s probe.robust_accuracy=0.6
+robust done in 5.0s probe.robust_accuracy=0.6 best_trial=0 a=1 b=1 (+3 metrics)
 final cached
 run r 1 done, 1 cached in 6.0s
 """
@@ -167,6 +168,14 @@ def test_trials_of_one_sweep_share_a_pace() -> None:
         console.emit(trial(number % 4))
         console.emit(CellProgressed(cell=f"robust/{number % 4}/train", done=number, total=20))
     assert stream.getvalue().count("\n") == 2
+
+
+def test_who_wants_quiet_is_not_told_of_trials_that_failed() -> None:
+    stream = io.StringIO()
+    console = QuietConsole(stream)
+    for event in sweep_story():
+        console.emit(event)
+    assert stream.getvalue() == ""
 
 
 def wait_for_frame(stream: io.StringIO, text: str) -> None:
