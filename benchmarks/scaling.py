@@ -62,7 +62,7 @@ def seconds(workers: int, attack: str, params: str, chunks: int, hidden: int = 1
         (at.folder / "scaling.yaml").write_text(text)
         planned = advorch.load(at.folder / "scaling.yaml", workspace=Workspace(at.folder / "home")).plan()
         done = planned.run(Options(quiet=True)).check()
-    return float(done.record.cells["timed"].seconds or 0.0)
+        return float(done.record.cells["timed"].seconds or 0.0)
 
 
 def over_workers(title: str, measure: Callable[[int], float], workers: tuple[int, ...]) -> Iterator[Figure]:

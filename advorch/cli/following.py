@@ -17,10 +17,10 @@ from advorch.tracking.runs import RunRecord, apply, load_run
 
 def print_logs(folder: Path, stage: str, tail: int | None) -> None:
     """Everything that is there now."""
-    every = load_run(folder).cells
-    cells = [cell for cell in every if concerns(cell, stage)]
+    record = load_run(folder)
+    cells = [cell for cell in record.cells if concerns(cell, stage)]
     if stage and not cells:
-        known = dict.fromkeys([cell.stage or cell.cell for cell in every.values()])
+        known = dict.fromkeys([cell.stage or cell.cell for cell in record.own.values()])
         raise UsageError(f"run {folder.name} has no stage '{stage}'", hint=suggestion(stage, known))
     logs = LogTail(folder, cells)
     if tail:

@@ -80,7 +80,8 @@ def _followed(folder: Path, output: Format, *, quiet: bool) -> int:
         with following(folder) as check:
             code = watch_run(folder, check, quiet=quiet)
     except KeyboardInterrupt:
-        say(f"run {folder.name} goes on; follow it: advorch run logs -f {folder.name}; stop it: advorch run stop ...")
+        say(f"run {folder.name} goes on")
+        suggest(f"advorch run logs -f {folder.name}", f"advorch run stop {folder.name}")
         raise
     _show(load_run(folder), output)
     code = last_words(folder, code)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from advorch.errors import AdvorchError, StageFailed
 from advorch.events import Status
+from advorch.tracking.searches import number_words, objectives, value_words
 
 if TYPE_CHECKING:
     from advorch.session.result import Run
@@ -35,7 +36,7 @@ def columns(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def next_steps(run: "Run") -> str:
     """For people: outcome, failures, what is lacking, reports, commands to copy."""
-    told = [_outcome(run), *_failures(run), *_lacking(run), *_reports(run), *_commands(run)]
+    told = [_outcome(run), *_failures(run), *_lacking(run), *_winners(run), *_reports(run), *_commands(run)]
     return "".join(f"{line}\n" for line in told)
 
 
@@ -92,6 +93,20 @@ def _named(cells: Sequence[str]) -> str:
     return ", ".join(cells[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def _winners(run: "Run") -> list[str]:
+    """Of each sweep which trial won, what it drew, and what the sweep hands on measured."""
+    found = []
+    for cell, metrics in run.metrics.items():
+        record = run.record.own.get(cell)
+        if record is None or "best_trial" not in metrics or record.component != "core/sweep":
+            continue
+        drawn = {name.removeprefix("trial."): value for name, value in metrics.items() if name.startswith("trial.")}
+        reached = {name: metrics[name] for name, _ in objectives(record.params) if name in metrics}
+        words = " ".join([*value_words(drawn), "->", *number_words(reached)])
+        found.append(f"{cell}: trial {metrics['best_trial']:.0f} of {metrics['trials']:.0f} won: {words}")
+    return found
+
+
 def _reports(run: "Run") -> list[str]:
     return [f"{cell}: {path}" for cell, path in run.reports().items()]
 
@@ -99,6 +114,7 @@ def _reports(run: "Run") -> list[str]:
 def _commands(run: "Run") -> list[str]:
     commands = [f"advorch run logs {run.id} --stage {shlex.quote(cell)}" for cell in list(run.errors)[:1]]
     commands += [f"advorch run show {run.id}", f"advorch run report {run.id}"]
+    commands += [f"advorch sweep trials {run.id}"] if _winners(run) else []
     if run.mlflow_uri.startswith("sqlite:") and Status.DONE in run.statuses.values():
         commands.append(f"mlflow ui --backend-store-uri {shlex.quote(run.mlflow_uri)}")
     again = ["what is committed stays: run the same command again to go on"] if run.exit_code in (6, 7) else []

@@ -152,13 +152,9 @@ class Plan:
         pin = pinned(self.spec.pins.get(cell.address), key, tune.mark)
         whole = result_parts(parts, sweep, tune, pin)
         search = Search(
-            key=key,
-            pin=pin,
-            sweep=sweep,
-            planner=work.sweep.planner,
-            done=done,
+            key=key, pin=pin, sweep=sweep, planner=work.sweep.planner, done=done,
             cells=tuple(inner.cell for inner in work.sweep.sample.values()),
-        )
+        )  # fmt: skip
         return Settled(
             cell=cell, params=cell.params, inputs=inputs, key=action_key(whole), parts=whole,
             seed=cell_seed(self.spec.seed, sweep.id, cell.seed, self._tools.refit), missing=missing, search=search,

@@ -7,7 +7,7 @@ from advorch.engine.task import flags_of
 from advorch.errors import InfrastructureError
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
-from advorch.session.secrets import secrets_of
+from advorch.session.secrets import cells_at_work, secrets_of
 from advorch.store.api import Store
 
 
@@ -27,7 +27,7 @@ def check_cluster(plan: Plan, registry: Registry, store: Store, run: str, disabl
 
     flag = f"{flags_of(run)}/census"
     store.raise_flag(flag)
-    components = {cell.component.id for address, cell in plan.cells.items() if address not in plan.reuse}
+    components = {cell.component.id for cell in cells_at_work(plan)}
     question = Question(
         components=tuple(sorted(components)), disabled=disabled, secrets=secrets_of(plan), storage=store.url, flag=flag
     )

@@ -4,18 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from advorch.artifacts import DataInput
 from advorch.canonical import Json
+from advorch.plan.cells import Cell
 from advorch.plan.plan import Plan
 
 
 def secrets_of(plan: Plan) -> tuple[str, ...]:
     """Every name under which a cell that may run will ask for a secret."""
     found: set[str] = set()
-    for address, cell in plan.cells.items():
-        if address not in plan.reuse:
-            found.update(_named(cell.params))
-            data = (source for sources in cell.inputs.values() for source in sources if isinstance(source, DataInput))
-            found.update(name for item in data for name in _named(item.params))
+    for cell in cells_at_work(plan):
+        found.update(_named(cell.params))
+        data = (source for sources in cell.inputs.values() for source in sources if isinstance(source, DataInput))
+        found.update(name for item in data for name in _named(item.params))
     return tuple(sorted(found))
+
+
+def cells_at_work(plan: Plan) -> Iterator[Cell]:
+    """The cells that may run, a sweep's by those of one trial."""
+    return (cell for address in plan.cells if address not in plan.reuse for cell in plan.inside(address))
 
 
 def _named(value: Json) -> Iterator[str]:

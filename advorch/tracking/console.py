@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from advorch.events import CellFinished, CellProgressed, CellReported, CellStarted, Event, Status
-from advorch.tracking.addresses import line_of
+from advorch.tracking.addresses import is_own, line_of
 from advorch.tracking.lines import Narrator, duration
 from advorch.tracking.sinks import Sink
 
@@ -32,8 +32,8 @@ class QuietConsole:
         self._narrator = Narrator()
 
     def emit(self, event: Event) -> None:
-        """Write a line for a cell that failed."""
-        if isinstance(event, CellFinished) and event.status is Status.FAILED:
+        """Write a line for a cell that failed; a trial may fail, and the search goes on."""
+        if isinstance(event, CellFinished) and event.status is Status.FAILED and is_own(event.cell):
             self._stream.write(f"{self._narrator.line(event)}\n")
             self._stream.flush()
 

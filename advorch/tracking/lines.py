@@ -68,7 +68,7 @@ class Narrator:
 
     def _of_stage(self, event: _CellEvent) -> str | None:
         if isinstance(event, CellFinished):
-            return finished(event)
+            return finished(self.searches.headed(event))
         if isinstance(event, CellStarted):
             self.waiting.pop(event.cell, None)
             if "objective" in event.params:

@@ -3,10 +3,10 @@
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advorch.tracking.mlflow_errors import meeting, speaking
 from advorch.tracking.mlflow_model import Origin, save
 from advorch.tracking.names import LONGEST_TAG, cut, safe_name
 from advorch.tracking.recorder import PIPELINE, Dataset, LoggedModel, Opening, Point, Refused, Unreachable
@@ -20,14 +20,6 @@ CELL_TAG = "advorch.cell"
 MODEL_TAG = "advorch.digest"
 PER_BATCH = {"metrics": 1000, "params": 100, "tags": 100}
 LONGEST_DIGEST = 36
-
-_FINAL = {
-    "INVALID_PARAMETER_VALUE",
-    "RESOURCE_DOES_NOT_EXIST",
-    "RESOURCE_ALREADY_EXISTS",
-    "INVALID_STATE",
-    "BAD_REQUEST",
-}
 
 
 class MlflowRecorder:
@@ -44,7 +36,7 @@ class MlflowRecorder:
 
     def begin(self) -> bool:
         """Find the experiment, or make it, and the runs that bear our tag."""
-        with _meeting():
+        with meeting():
             self._experiment_id = self._find_experiment()
             self._runs = dict(self._find_runs())
         return PIPELINE in self._runs
@@ -60,7 +52,7 @@ class MlflowRecorder:
         tags = {**opening.tags, RUN_TAG: self._run, CELL_TAG: opening.cell, "mlflow.source.type": "LOCAL"}
         if opening.parent is not None:
             tags["mlflow.parentRunId"] = self._id(opening.parent)
-        with _speaking():
+        with speaking():
             run = self._client.create_run(
                 self._experiment_id, start_time=_milliseconds(opening.at), tags=_cut(tags), run_name=opening.name
             )
@@ -91,7 +83,7 @@ class MlflowRecorder:
             self.points(cell, points)
             self.tags(cell, tags)
             return
-        with _speaking():
+        with speaking():
             self._client.log_batch(self._id(cell), metrics=rows, tags=kept)
 
     def datasets(self, cell: str, datasets: Iterable[Dataset]) -> None:
@@ -105,18 +97,18 @@ class MlflowRecorder:
             kept = MlflowDataset(item.name[:500], item.digest[:LONGEST_DIGEST], source_type="advorch", source=source)
             rows.append(DatasetInput(kept, [InputTag("mlflow.data.context", item.port)]))
         if rows:
-            with _speaking():
+            with speaking():
                 self._client.log_inputs(self._id(cell), datasets=rows)
 
     def files(self, cell: str, folder: Path, place: str) -> None:
         """Upload a folder; a file that is there already is written again."""
-        with _speaking():
+        with speaking():
             self._client.log_artifacts(self._id(cell), str(folder), artifact_path=safe_name(place))
 
     def has_model(self, cell: str, name: str, digest: str) -> bool:
         """Whether the model is there and ready; half-logged ones of the same name are removed."""
         ready = False
-        with _speaking():
+        with speaking():
             for model in self._models(cell, name):
                 if model.status == "READY" and model.tags.get(MODEL_TAG) == digest:
                     ready = True
@@ -126,7 +118,7 @@ class MlflowRecorder:
 
     def model(self, cell: str, model: LoggedModel) -> None:
         """Save the model beside, upload it, then declare it ready: only a whole one is ever READY."""
-        with _speaking(), tempfile.TemporaryDirectory(prefix="advorch-model-") as scratch:
+        with speaking(), tempfile.TemporaryDirectory(prefix="advorch-model-") as scratch:
             made = self._client.create_logged_model(
                 self._experiment_id, name=model.name, source_run_id=self._id(cell), tags={MODEL_TAG: model.digest}
             )
@@ -138,7 +130,7 @@ class MlflowRecorder:
 
     def close(self, cell: str, status: str, at: float) -> None:
         """End the run of a cell."""
-        with _speaking():
+        with speaking():
             self._client.set_terminated(self._id(cell), status=status, end_time=_milliseconds(at))
 
     def _upload(self, model: LoggedModel, folder: Path, origin: Origin) -> None:
@@ -167,7 +159,7 @@ class MlflowRecorder:
         size = PER_BATCH[kind]
         for start in range(0, len(rows), size):
             batch: dict[str, Any] = {kind: rows[start : start + size]}
-            with _speaking():
+            with speaking():
                 self._client.log_batch(self._id(cell), **batch)
 
     def _find_experiment(self) -> str:
@@ -218,37 +210,9 @@ def _living(experiment: "Experiment") -> str:
     return str(experiment.experiment_id)
 
 
-@contextmanager
-def _speaking() -> Iterator[None]:
-    """MLflow's errors in two kinds: try again later, or never."""
-    from mlflow import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        kind = Refused if error.error_code in _FINAL else Unreachable
-        raise kind(_first_line(error.message)) from error
-    except OSError as error:  # among them every error of requests
-        raise Unreachable(_first_line(str(error))) from error
-
-
-@contextmanager
-def _meeting() -> Iterator[None]:
-    """While meeting, a refusal means a wrong address or a wrong server: nothing is left out for it."""
-    try:
-        with _speaking():
-            yield
-    except Refused as error:
-        raise Unreachable(str(error)) from error
-
-
 def _cut(tags: Mapping[str, str]) -> dict[str, str]:
     return {safe_name(name): cut(value, LONGEST_TAG) for name, value in tags.items()}
 
 
 def _milliseconds(at: float) -> int:
     return round(at * 1000)
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[0][:300]

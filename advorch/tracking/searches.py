@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advorch.canonical import Json, canonical
 from advorch.events import CellFinished, CellReported, CellStarted, Status
@@ -82,6 +82,13 @@ class Searches:
         """The sweep of a trial."""
         sweep = parent_of(trial) or trial
         return self._tales.setdefault(sweep, Tale(sweep=sweep))
+
+    def headed(self, event: CellFinished) -> CellFinished:
+        """The end of a sweep with its objectives before all else that its winner measured."""
+        tale = self._tales.get(event.cell)
+        first = [*(metric for metric, _ in tale.objectives), "best_trial"] if tale else []
+        found = {name: event.metrics[name] for name in first if name in event.metrics}
+        return replace(event, metrics={**found, **event.metrics}) if found else event
 
     def started(self, event: CellStarted) -> str | None:
         """What there is to say when a trial starts: what was there before, once."""

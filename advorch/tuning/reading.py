@@ -38,7 +38,7 @@ class _Kept(Journal):
 def trials_of(store: Store, key: str, tuning: Tuning, seed: int = 0, lookup: Lookup | None = None) -> list[Trial]:
     """The trials of a search by number, those that run among them.
 
-    Without `lookup`, which answers conditions of the space, members of a population have the values that they began with.
+    Without `lookup`, which answers conditions of the space, members of a population have the values they began with.
     """
     records = Journal(store.partials(key)).look()
     book = Book(_Kept(records), _Remembered(records), _stopping(tuning, seed, lookup))

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from advorch.artifacts import FORMAT, Artifact, ArtifactType, Output
@@ -58,11 +59,15 @@ def _facts(book: Book, search: Search, metrics: list[str]) -> dict[str, Json]:
         "constraints": [item.text for item in tuning.constraints],
         "constrained": sorted(read & set(metrics)),
         "eligible": [trial.number for trial in known if eligible(trial)],
-        "importance": {item.metric: importances(known, tuning, place) for place, item in shares},
+        "importance": {item.metric: _finite(importances(known, tuning, place)) for place, item in shares},
         "scheduler": {"type": scheduler.type, "time": scheduler.time} if scheduler else None,
         "watched": (scheduler.metric or tuning.objectives[0].metric) if scheduler else "",
         "reports": {str(trial.number): _reports(trial) for trial in book.finished if trial.reports},
     }
+
+
+def _finite(shares: Mapping[str, float]) -> dict[str, Json]:
+    return {name: share for name, share in shares.items() if math.isfinite(share)}
 
 
 def _reports(trial: Trial) -> list[Json]:

@@ -13,8 +13,8 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
         "retry": "Whether a stage that failed is tried again; it goes on from its last checkpoint.",
         "tracking": "Where a run is recorded besides its own journal.",
         "mlflow": "In place of a map, `false` switches MLflow off.",
-        "tune": "A search for the best parameters of a stage, or of inner stages. "
-        "It is read and checked; this version does not run it yet.",
+        "tune": "A search for the best parameters of a stage, or of inner stages; what wins is handed on. "
+        "See [sweeps.md](sweeps.md).",
         "dimension": "One thing that is searched: exactly one distribution, with its arguments in a list.",
         "objective": "What is best. A list of them searches for the trade-off.",
         "search": "How the next trial is chosen, and when to end.",
@@ -118,7 +118,7 @@ KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "search": {
             "algorithm": "how the next trial is chosen",
             "trials": "how many at most",
-            "concurrency": "trials at a time",
+            "concurrency": "trials at a time; by default as many as there is room for",
             "warmup": "random trials before the algorithm begins",
         },
         "scheduler": {
@@ -139,7 +139,9 @@ KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "gpu_hours": "GPUs times hours",
         },
         "promote": {
-            "select": "how the winner is chosen",
+            "select": "who wins: the `best`, so many of the best (`{top_k: 3}`), or all whom none beats in every "
+            "objective (`pareto`, of several objectives the only way); the first is handed on, and all where a port "
+            "takes many",
             "refit": "train it again; without this its trial's artifact is the result",
         },
         "refit": {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from advorch.engine.ray.entry import as_infrastructure, knock
 from advorch.engine.ray.head import Head
-from advorch.engine.ray.token import PRIVATE, find_token, is_private
+from advorch.engine.ray.token import PATH, PRIVATE, find_token, is_private
 from advorch.engine.scratch import new_folder, sweep
 from advorch.errors import InfrastructureError
 
@@ -63,10 +63,10 @@ class Cluster:
         """Before Ray is imported, which reads once and for all whether it is to show a token."""
         if not self._settings.address or _is_initialized():
             return
-        if is_private():
-            del os.environ["RAY_AUTH_TOKEN_PATH"]
         if knock(self._settings.address, find_token()):
             self._set("RAY_AUTH_MODE", "token")
+        if is_private():  # the next private cluster of this process will need it again
+            self._undo.callback(os.environ.__setitem__, PATH, os.environ.pop(PATH))
 
     def _open(self) -> None:
         import ray

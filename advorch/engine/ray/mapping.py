@@ -104,7 +104,7 @@ class MapRun:
     def _collect(self) -> None:
         import ray
 
-        ready, _ = ray.wait([*self._flying, *self._coming], num_returns=1, timeout=0.1)
+        ready, _ = ray.wait([*self._coming, *self._flying], num_returns=1, timeout=0.1)
         for ref in ready:
             if ref in self._coming:
                 self._welcome(ref)

@@ -17,6 +17,7 @@ from advorch.engine.slots import GANG, Request, Slots
 
 ROUND_SECONDS = 1.0
 IDLE_SECONDS = 60.0  # a warm worker keeps its node from being idle, and others from its room
+JOIN_SECONDS = 5.0
 GROWTH_SECONDS = 1800.0  # a cluster that has not grown for so long will not
 
 
@@ -52,7 +53,7 @@ class Steward:
         """No more rounds; what was asked for is withdrawn."""
         self._dismissed.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(timeout=JOIN_SECONDS)  # a question to a head that is gone may take a minute
         if not self._head.is_lost:
             self._growth.withdraw()
 
@@ -64,7 +65,8 @@ class Steward:
     def _round(self) -> None:
         import ray
 
-        with suppress(ray.exceptions.RayError):  # seen again, or not, by whoever works
+        # What a head that is just going answers; it is seen again, or not, by whoever works.
+        with suppress(ray.exceptions.RayError, OSError, RuntimeError):
             capacity = self._cluster.capacity()
             if capacity != self._capacity:
                 self._changed(capacity)

@@ -8,6 +8,9 @@ from advorch.api import AnyComponent, Count, Generator, GeneratorFn, NonNegative
 from advorch_builtins.generators.params import Rate
 
 
+_NOISE = "deviation of the noise that is added to inputs, as a share of the data's range"
+
+
 class AutoencoderParams(Params):
     """Two perceptrons, one from samples to codes and one back."""
 
@@ -28,9 +31,7 @@ class VaeParams(AutoencoderParams):
 class AaeParams(AutoencoderParams):
     """Makhzani et al. 2015."""
 
-    noise: Annotated[
-        NonNegative, Field(description="deviation of the noise that is added to inputs, as a share of the data's range")
-    ] = 0.3
+    noise: Annotated[NonNegative, Field(description=_NOISE)] = 0.0
     critic: Annotated[
         tuple[Count, ...], Field(min_length=1, description="widths of the hidden layers of the critic of codes")
     ] = (1000, 1000)
@@ -64,6 +65,7 @@ class AaeSemiParams(AaeParams):
     """The encoder classifies, and learns to from the few samples at the port `labelled`."""
 
     latent: Annotated[Count, Field(description="size of a style")] = 10
+    noise: Annotated[NonNegative, Field(description=_NOISE)] = 0.3
     lr_labels: Annotated[Positive, Field(description="of Adam, for the labelled samples")] = 1e-3
 
 

@@ -52,9 +52,6 @@ class SnGanToyParams(SnGanParams):
     lr_generator: Positive = 1e-3
     lr_critic: Positive = 1e-3
     ema: Annotated[Rate, _EMA] = 0.99
-    decay: Annotated[
-        Literal["constant", "linear"], Field(description="whether learning rates fall to 0 over the game")
-    ] = "constant"
 
 
 COMPONENTS: tuple[AnyComponent, ...] = (

@@ -1,0 +1,37 @@
+"""What adversarial autoencoders must reach at the scale of `--profile quick`."""
+
+from pathlib import Path
+
+import pytest
+
+import advorch
+from advorch.session.result import Run
+from advorch.session.running import Options
+
+PIPELINES = Path(__file__).parents[2] / "pipelines"
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADVORCH_DATA", str(data_folder))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ADVORCH_HOME", raising=False)
+
+
+def finished(name: str) -> Run:
+    pipeline = advorch.load(PIPELINES / f"{name}.yaml", profile="quick", overrides=["tracking.mlflow=false"])
+    return pipeline.plan().run(Options(executor="inline", quiet=True)).check()
+
+
+def test_sentences_change_their_sentiment_and_keep_some_words() -> None:
+    run = finished("arae-yelp")
+    transfer = run.metrics["transfer"]
+    assert transfer["judge_accuracy"] >= 0.9
+    assert transfer["flipped"] >= 0.85
+    assert transfer["overlap"] >= 0.30, "a decoder that passes over its input would change every class"
+    assert transfer["copied"] < 0.2
+    language = run.metrics["language"]
+    assert language["unique"] >= 0.5
+    assert language["empty"] < 0.01
