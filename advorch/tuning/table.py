@@ -20,7 +20,9 @@ _FIXED = ("trial", "state", "rank")
 
 def trials_output(store: Store, book: Book, search: Search, best: list[int]) -> Artifact:
     """Committed to the store."""
-    with scratch() as folder:
+    with scratch() as around:  # which names its owner in a file of its own
+        folder = around / "table"
+        folder.mkdir()
         write_trials(folder, book, search, best)
         return store.put_output(Output(type=ArtifactType.TABLE, folder=folder))
 

@@ -60,6 +60,7 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(workspace: Path, write_pip
     os.chdir(other)
     undisturbed = run(path)
     assert drawn(other) == drawn(workspace)
+    assert outputs(other) == outputs(workspace)
     assert undisturbed.metrics["best"] == done.metrics["best"]
     assert undisturbed.metrics["after"] == done.metrics["after"]
 
@@ -99,6 +100,12 @@ def test_what_a_trial_reads_from_outside_is_computed_again_when_it_is_damaged(
     done = run(write_pipeline(text.replace("trials: 3", "trials: 5")))
     assert done.exit_code == 0
     assert steps(workspace) == 2 * 2
+
+
+def outputs(workspace: Path) -> dict[str, dict[str, str]]:
+    """What every key came to, by content."""
+    manifests = open_store(str(workspace / ".advorch" / "store")).manifests()
+    return {one.key: {port: found.digest for port, found in one.outputs.items()} for one in manifests}
 
 
 def digest_of_base(workspace: Path) -> str:

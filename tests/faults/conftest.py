@@ -25,10 +25,12 @@ class Nodes:
     """The far end of `raylets.py`."""
 
     def __init__(self, folder: Path, nodes: list[dict[str, float]]) -> None:
+        (folder.parent / "ray").mkdir(exist_ok=True)
         command = [sys.executable, str(RAYLETS), str(folder), *map(json.dumps, nodes)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             start_new_session=True,
+            env={**os.environ, "RAY_TMPDIR": str(folder.parent)},  # where Ray leaves its address for whoever comes next
         )  # fmt: skip
         self.address = self._answer()
 
