@@ -165,13 +165,13 @@ def _theirs(name: str, bout: Bout, options: argparse.Namespace) -> Callable[[], 
         batches=_batches(Space(data.signature).inward(data.x.to(options.device)), bout.batch),
         k=params.k,
         ema=params.ema,
+        device=options.device,
     )
     settle = functools.partial(by_hand.clip, hand.critic) if bout.clipped else None
 
     def run() -> None:
-        with torch.device(options.device):
-            for _ in range(options.steps):
-                hand.step(bout.criticise, bout.generate, settle)
+        for _ in range(options.steps):
+            hand.step(bout.criticise, bout.generate, settle)
 
     return run
 

@@ -27,11 +27,12 @@ class Hand:
     batches: Iterator[Tensor]
     k: int
     ema: float = 0.0
+    device: str = "cpu"
     average: dict[str, Tensor] = field(default_factory=dict)
 
     def made(self, count: int) -> Tensor:
         """New samples."""
-        made: Tensor = self.generator(torch.randn(count, self.latent))
+        made: Tensor = self.generator(torch.randn(count, self.latent, device=self.device))
         return made
 
     def step(self, criticise: CriticLoss, generate: GeneratorLoss, settle: Callable[[], None] | None = None) -> None:
@@ -87,7 +88,9 @@ def with_gp(hand: Hand, real: Tensor, drift: float = 0.0) -> Tensor:
     """Gulrajani's critic; with drift, Karras's."""
     fake = hand.made(len(real)).detach()
     scores = hand.critic(real)
-    between = torch.lerp(fake, real, torch.rand(len(real), *[1] * (real.dim() - 1))).requires_grad_()
+    between = torch.lerp(
+        fake, real, torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
+    ).requires_grad_()
     (slope,) = torch.autograd.grad(hand.critic(between).sum(), between, create_graph=True)
     penalty = ((slope.flatten(1).square().sum(1) + 1e-12).sqrt() - 1).square().mean()
     loss = hand.critic(fake).mean() - scores.mean() + GP * penalty

@@ -35,3 +35,15 @@ def test_sentences_change_their_sentiment_and_keep_some_words() -> None:
     language = run.metrics["language"]
     assert language["unique"] >= 0.5
     assert language["empty"] < 0.01
+
+
+def test_generated_digits_are_right_and_no_copies_and_leave_much_out() -> None:
+    run = finished("augment-robust")
+    assert run.metrics["agreement"]["agreement"] >= 0.9
+    assert run.metrics["memory"]["memory_ratio"] >= 0.8
+    assert run.metrics["memory"]["memory_share"] <= 0.03
+    fidelity = run.metrics["fidelity"]
+    assert fidelity["recall"] < 0.5 * fidelity["recall_floor"]
+    assert fidelity["frechet"] > 3 * fidelity["frechet_floor"]
+    through = run.metrics["through_codes"]
+    assert through["robust_accuracy"] < through["clean_accuracy"]

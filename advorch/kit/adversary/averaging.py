@@ -13,18 +13,20 @@ class Ema:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self._module, self._decay = module, decay
         self.state = {name: value.detach().clone() for name, value in module.state_dict().items()}
-        self._averaged = {name for name, value in module.named_parameters() if value.is_floating_point()}
+        live = {name: value for name, value in module.named_parameters() if value.is_floating_point()}
+        self._live = [value.detach() for value in live.values()]  # shares memory, whatever is loaded into it
+        self._kept = [self.state[name] for name in live]
+        self._copied = sorted(self.state.keys() - live.keys())
 
     @torch.no_grad()
     def update(self) -> None:
         """Take one step towards the live weights."""
-        live = self._module.state_dict()
-        names = [name for name in live if name in self._averaged]
-        if names:
-            kept = [self.state[name] for name in names]
-            torch._foreach_lerp_(kept, [live[name] for name in names], 1 - self._decay)
-        for name in live.keys() - self._averaged:
-            self.state[name].copy_(live[name])
+        if self._live:
+            torch._foreach_lerp_(self._kept, self._live, 1 - self._decay)
+        if self._copied:
+            live = self._module.state_dict()
+            for name in self._copied:
+                self.state[name].copy_(live[name])
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue from a saved average."""

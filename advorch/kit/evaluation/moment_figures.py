@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advorch.kit.evaluation.figures import COLOURS, new_figure, pixels, plain, png
 
@@ -35,7 +35,7 @@ def pictures_by_moment(rows: Mapping[str, Sequence[tuple[int, Tensor]]], box: tu
 
     def show(axes: "Axes", samples: Tensor) -> None:
         low, high = box
-        shown = ((samples[:_PICTURES] - low) / (high - low)).clamp(0, 1)
+        shown = nn.functional.pad(((samples[:_PICTURES] - low) / (high - low)).clamp(0, 1), (0, 1, 0, 1), value=1.0)
         image = pixels(_tiled(shown))
         axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
@@ -43,7 +43,7 @@ def pictures_by_moment(rows: Mapping[str, Sequence[tuple[int, Tensor]]], box: tu
 
 
 def _tiled(pictures: Tensor) -> Tensor:
-    """Sixteen pictures as one."""
+    """Pictures as one, four in a line, with a white line between them."""
     columns = 4
     lines = [pictures[start : start + columns] for start in range(0, len(pictures) // columns * columns, columns)]
     return torch.cat([torch.cat(list(line), dim=-1) for line in lines], dim=-2)

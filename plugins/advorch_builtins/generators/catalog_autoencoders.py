@@ -7,7 +7,6 @@ from pydantic import Field
 from advorch.api import AnyComponent, Count, Generator, GeneratorFn, NonNegative, Params, Positive
 from advorch_builtins.generators.params import Rate
 
-
 _NOISE = "deviation of the noise that is added to inputs, as a share of the data's range"
 
 
