@@ -47,3 +47,15 @@ def test_generated_digits_are_right_and_no_copies_and_leave_much_out() -> None:
     assert fidelity["frechet"] > 3 * fidelity["frechet_floor"]
     through = run.metrics["through_codes"]
     assert through["robust_accuracy"] < through["clean_accuracy"]
+
+
+def test_a_hundred_labels_are_worth_more_with_the_game_and_labels_shape_codes() -> None:
+    run = finished("aae-mnist")
+    alone = 1 - run.metrics["baseline"]["clean_accuracy"]
+    assert run.metrics["errors"]["error"] <= 0.15
+    assert run.metrics["errors"]["error"] <= 0.65 * alone
+    codes = run.table("codes").set_index("generator")
+    shaped = codes[codes.index.str.startswith("aae-shaped")]
+    assert (shaped["nearest class"] >= 0.75).all()
+    assert codes.loc["aae", "energy"] < codes.loc["vae", "energy"]
+    assert run.metrics["walk"]["largest_step"] <= 5
