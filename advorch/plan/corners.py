@@ -1,5 +1,6 @@
 """Values of a search space to try a plan with, before anything is drawn."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from advorch.canonical import Json
@@ -38,13 +39,24 @@ def _middle(item: Dimension) -> Json:
         or not isinstance(high, int | float)
     ):
         return low
+    if item.kind == "quniform":
+        return _on_grid(item, (low + high) / 2)
     return (low + high) // 2 if item.kind in ("int", "logint") else (low + high) / 2
+
+
+def _on_grid(item: Dimension, value: float) -> Json:
+    """The last step that is not above a value."""
+    low, _, step = item.values
+    found: Json = low + math.floor((value - low) / step + 1e-9) * step
+    return found
 
 
 def _ends(item: Dimension) -> tuple[Json, Json]:
     if item.kind in ("choice", "grid", "const"):
         return item.values[0], item.values[-1]
     low, high = item.values[0], item.values[1]
+    if item.kind == "quniform":
+        return low, _on_grid(item, high)
     return (low - _SPREAD * high, low + _SPREAD * high) if item.kind == "normal" else (low, high)
 
 

@@ -1,6 +1,6 @@
 """What stands in a plan for a stage with `tune:`: a stage whose work is done by other cells, trial after trial."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -81,10 +81,11 @@ class PlansTrials(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepWork:
-    """A sweep on its way from the file to the plan: how trials are planned, and one that was, as a sample."""
+    """A sweep on its way from the file to the plan: how trials are planned, and those at the corners of its space."""
 
     planner: PlansTrials
     sample: Mapping[str, "Work"]
+    corners: Sequence[Mapping[str, "Work"]]
     reads: Mapping[str, "Reads"]
 
 

@@ -96,42 +96,44 @@ class SweepAssembler:
     def assemble(self, draft: Draft, links: Links, reads: Reads, read_by: frozenset[str]) -> Work:
         """The cell; what is wrong with it, or inside it, is among the problems."""
         planner = TrialPlanner(self._workshop, draft, self._known, self._path)
-        made = self._sample(draft, planner)
+        made, *others = self._tried(draft, planner)
         sample = {address: made.works[address] for address in made.in_order(self._problems)}
         when = True if reads.when is None else None
         if reads.when and not reads.when_is_open:
             when = holds(reads.when, draft.scope, self._problems)
         empty = Checked(component=draft.component, model=Params(), plain={}, hashed={})
         return Work(
-            cell=self._cell(draft, links.after | read_by, links.optional_after, made),
+            cell=self._cell(draft, links.after | read_by, links.optional_after, [made, *others]),
             draft=draft,
             checked=empty,
             located=Located({}),
             when=when,
-            sweep=SweepWork(planner=planner, sample=sample, reads=made.reads),
+            sweep=SweepWork(
+                planner=planner, sample=sample, reads=made.reads, corners=[other.works for other in others]
+            ),
         )
 
-    def _sample(self, draft: Draft, planner: TrialPlanner) -> "Made":
+    def _tried(self, draft: Draft, planner: TrialPlanner) -> "list[Made]":
         sweep = draft.component
         if not isinstance(sweep, Sweep):
             raise TypeError(f"{draft.address} is no sweep")
         tried = [planner.make(values, self._problems) for values in corners(sweep.tuning.space, draft.scope)]
         if sweep.tuning.refit and not self._problems.errors():
             planner.make(next(corners(sweep.tuning.space, draft.scope)), self._problems, refit=1)
-        return tried[0]
+        return tried
 
-    def _cell(self, draft: Draft, needed: frozenset[str], awaited: frozenset[str], made: "Made") -> Cell:
-        inner = made.works.keys()
-        after = needed | {name for work in made.works.values() for name in work.cell.after if name not in inner}
-        late = awaited | {
-            name for work in made.works.values() for name in work.cell.optional_after if name not in inner
-        }
+    def _cell(self, draft: Draft, needed: frozenset[str], awaited: frozenset[str], tried: "list[Made]") -> Cell:
+        """What any trial may read is waited for."""
+        inner = {name for made in tried for name in made.works}
+        cells = [work.cell for made in tried for work in made.works.values()]
+        after = needed | {name for cell in cells for name in cell.after if name not in inner}
+        late = awaited | {name for cell in cells for name in cell.optional_after if name not in inner}
         stage = draft.stage
         return Cell(
             address=draft.address,
             stage=stage.name,
             component=draft.component,
-            inputs=dict(_outer_inputs(draft, made)),
+            inputs=_outer_inputs(tried, inner),
             after=after,
             optional_after=late - after,
             params=described(draft.component),
@@ -143,13 +145,17 @@ class SweepAssembler:
         )
 
 
-def _outer_inputs(draft: Draft, made: "Made") -> Iterator[tuple[str, tuple[Source, ...]]]:
-    """What the inner stages read from outside, by inner cell and port."""
-    for address, work in made.works.items():
-        for port, sources in work.cell.inputs.items():
-            outer = tuple(item for item in sources if not isinstance(item, PortSource) or item.cell not in made.works)
-            if outer:
-                yield f"{address}.{port}", outer
+def _outer_inputs(tried: "list[Made]", inner: set[str]) -> dict[str, tuple[Source, ...]]:
+    """What the inner stages may read from outside, by inner cell and port."""
+    found: dict[str, tuple[Source, ...]] = {}
+    for made in tried:
+        for address, work in made.works.items():
+            for port, sources in work.cell.inputs.items():
+                outer = [item for item in sources if not isinstance(item, PortSource) or item.cell not in inner]
+                known = found.get(f"{address}.{port}", ())
+                if outer:
+                    found[f"{address}.{port}"] = (*known, *(item for item in outer if item not in known))
+    return found
 
 
 def described(component: object) -> dict[str, Json]:

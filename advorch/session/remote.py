@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from advorch.errors import InfrastructureError
 from advorch.tracking.mirror import Mirror, driver_output, read_state
-from advorch.tracking.submission import Job, read_job, read_submission, write_job
+from advorch.tracking.submission import FORGOTTEN, Job, read_job, read_submission, write_job
 
 if TYPE_CHECKING:
     from advorch.engine.ray.jobs import Jobs
@@ -23,7 +23,7 @@ LAST_LINES = 20
 LOOKED_AT = 200
 
 
-class _Forgotten(InfrastructureError):
+class Forgotten(InfrastructureError):
     """The cluster answers, and knows nothing of the run."""
 
 
@@ -61,7 +61,7 @@ def refresh(folder: Path) -> None:
     jobs = _jobs(folder)
     with _mirrored(folder) as mirror:
         if mirror is not None:  # else somebody follows, and all arrives anyway
-            _take(jobs, folder, mirror)
+            _take_or_lose(jobs, folder, mirror)
 
 
 def follow(folder: Path) -> None:
@@ -103,11 +103,19 @@ def _keep_up(folder: Path, mirror: Mirror) -> None:
             length = _take(jobs, folder, mirror)
             heard = time.monotonic()
         except InfrastructureError as error:
-            if isinstance(error, _Forgotten) or time.monotonic() - heard > PATIENCE:
+            if isinstance(error, Forgotten) or time.monotonic() - heard > PATIENCE:
                 raise
             jobs = None
         if is_open(folder):
             time.sleep(max(PAUSE, length / LETTERS_A_SECOND))
+
+
+def _take_or_lose(jobs: "Jobs", folder: Path, mirror: Mirror) -> None:
+    """That the cluster has forgotten the run is an answer too; only to submit it again asks once more."""
+    try:
+        _take(jobs, folder, mirror)
+    except Forgotten as error:
+        write_job(folder, Job(status=FORGOTTEN, message=error.message))
 
 
 def _take(jobs: "Jobs", folder: Path, mirror: Mirror) -> int:
@@ -139,7 +147,7 @@ def _found(jobs: "Jobs", folder: Path) -> Job:
     job = jobs.find(folder.name)
     if job is None:
         hint = "the cluster was started anew? submit the pipeline again; what is committed stays in its storage"
-        raise _Forgotten(f"the cluster does not know run {folder.name}", hint=hint)
+        raise Forgotten(f"the cluster does not know run {folder.name}", hint=hint)
     return job
 
 

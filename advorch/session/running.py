@@ -17,14 +17,13 @@ from advorch.engine.cell import Shop
 from advorch.engine.driver import Desk, Driver, Policy
 from advorch.engine.ledger import Ledger
 from advorch.engine.slots import TURNS, Slots
-from advorch.engine.task import flags_of
-from advorch.errors import AdvorchError, UsageError
+from advorch.errors import AdvorchError, Stopped, UsageError
 from advorch.events import Event, RunFinished, RunStarted
 from advorch.plan.plan import Plan
 from advorch.registry.registry import Registry
 from advorch.session.environment import environment
 from advorch.session.logs import Echo, LoggedChannel, no_echo
-from advorch.session.mustering import check_cluster, check_driver
+from advorch.session.mustering import check_cluster, check_driver, lower_flags
 from advorch.session.naming import name_run, new_run_folder
 from advorch.session.signals import Signals, interrupt
 from advorch.session.workspace import Workspace
@@ -88,13 +87,14 @@ class Running:
         with ExitStack() as opened:
             signals = opened.enter_context(Signals(self._options.stream, self._options.at_second_signal))
             emit = self._telling(self._open_sinks(opened))
+            lower_flags(store, self.id)  # of a run of this name that was killed
+            opened.callback(lower_flags, store, self.id)
             emit(self._started())
             driver = Driver(
                 self._plan, Desk(store, emit), open_shop=partial(self._open_shop, store, emit, signals, opened),
                 policy=self._options.policy, stop=signals.stop,
             )  # fmt: skip
             code = self._drive(driver, emit)
-            store.clear_flags(flags_of(self.id))
         ledger = driver.ledger
         if ledger.bug is not None:
             raise ledger.bug
@@ -111,6 +111,12 @@ class Running:
             code = driver.ledger.exit_code(late=driver.late)
         except AdvorchError as error:
             code = error.exit_code
+            raise
+        except SystemExit as error:  # Ray's own answer to SIGTERM, for as long as it starts
+            code = Stopped.exit_code
+            raise Stopped("stopped before the cluster was joined") from error
+        except KeyboardInterrupt:
+            code = Stopped.exit_code
             raise
         finally:
             emit(RunFinished(run=self.id, exit_code=code, seconds=time.monotonic() - started))

@@ -21,7 +21,15 @@ from advorch.spec.codes import Code
 from advorch.spec.pipeline import PipelineSpec
 from advorch.tracking import outbox
 from advorch.tracking.journal import FILE as JOURNAL
-from advorch.tracking.submission import Job, Submission, read_job, read_submission, write_job, write_submission
+from advorch.tracking.submission import (
+    FORGOTTEN,
+    Job,
+    Submission,
+    read_job,
+    read_submission,
+    write_job,
+    write_submission,
+)
 
 if TYPE_CHECKING:
     from advorch.engine.ray.jobs import Jobs
@@ -132,7 +140,7 @@ def _is_done(folder: Path, submission: Submission) -> bool:
     if before.content != submission.content:
         raise _taken(submission, "a run of other files")
     job = read_job(folder)
-    return job is not None and job.ended
+    return job is not None and job.ended and job.status != FORGOTTEN
 
 
 def _sent(jobs: "Jobs", submission: Submission, parcel: Parcel) -> Job:

@@ -12,6 +12,7 @@ JOB_FILE = "job.json"
 FORMAT = "submission/1"
 JOB_FORMAT = "job/1"
 
+FORGOTTEN = "FORGOTTEN"  # not a word of Ray: the cluster does not know the job any more
 STOPPED = 6
 LOST = 8
 
@@ -47,7 +48,7 @@ class Job:
     @property
     def ended(self) -> bool:
         """Whether nothing more will come of it."""
-        return self.status in ("SUCCEEDED", "FAILED", "STOPPED")
+        return self.status in ("SUCCEEDED", "FAILED", "STOPPED", FORGOTTEN)
 
     def exit_code(self, journalled: int | None) -> int | None:
         """The run's code once the job has ended; a job that was stopped or killed has none of its own."""

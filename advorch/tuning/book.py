@@ -37,7 +37,10 @@ class Trial:
 class Book:
     """Applies records in their order, so that a search that is resumed knows exactly what it knew."""
 
-    def __init__(self, journal: Journal, searcher: Searcher, stopping: Stopping | None) -> None:
+    def __init__(
+        self, journal: Journal, searcher: Searcher, stopping: Stopping | None, limit: int | None = None
+    ) -> None:
+        self._limit = limit
         self._journal = journal
         self._searcher = searcher
         self._stopping = stopping
@@ -93,6 +96,11 @@ class Book:
         """The trials that are over, by number."""
         return [trial for trial in self.trials.values() if trial.end]
 
+    @property
+    def counted(self) -> list[Trial]:
+        """Those of them that a search of this length has: a longer one may have gone on with the same journal."""
+        return [trial for trial in self.finished if self._limit is None or trial.number < self._limit]
+
     def _write(self, record: Record) -> None:
         self._journal.write(record)
         self._apply(record)
@@ -129,6 +137,8 @@ class Book:
 
     def _ended(self, record: Ended) -> None:
         trial = self.trials[record.number]
+        if trial.end:
+            return
         trial.end = record
         self._searcher.tell(record.number, record.outcome)
         if self._stopping:

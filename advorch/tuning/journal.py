@@ -92,8 +92,13 @@ class Journal:
     def write(self, record: Record) -> None:
         """Commit one more, with those that waited."""
         self._waiting.append(record)
-        if not isinstance(record, Asked):
+        if isinstance(record, Asked):
+            return
+        try:
             self._commit()
+        except BaseException:
+            self._waiting.pop()  # or it would stand there twice when it is written again
+            raise
 
     def drop(self) -> None:
         """Forget the search."""

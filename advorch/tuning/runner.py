@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from advorch.components import Shape
 from advorch.engine.cell import CellControl, Shop
 from advorch.engine.driver import request_of
 from advorch.engine.task import Produced, Report
@@ -40,11 +41,12 @@ def _searched(
 ) -> Produced:
     sweep, tuning = search.sweep, search.sweep.tuning
     scope = Scope(sweep.values)
-    book = Book(journal, open_searcher(tuning, settled.seed, scope), open_stopping(tuning, settled.seed, scope))
+    stopping = open_stopping(tuning, settled.seed, scope)
+    book = Book(journal, open_searcher(tuning, settled.seed, scope), stopping, tuning.budget.trials)
     book.open()
     judge = Judge(tuning, scope, sweep.name_of)
     SweepRun(shop, settled, search, book, judge).run(control, concurrency)
-    best = chosen(book.trials, tuning, search.pin)
+    best = chosen({trial.number: trial for trial in book.counted}, tuning, search.pin)
     if not best:
         raise _nobody(book)
     won = Winning(shop, settled.cell, search, judge, concurrency).promote([book.trials[number] for number in best])
@@ -58,7 +60,10 @@ def _concurrency(shop: Shop, search: Search) -> int:
     wanted = search.sweep.tuning.search.concurrency
     if wanted:
         return wanted
-    return min(shop.slots.room(request_of(cell)) for cell in search.cells)
+    return min(
+        (shop.slots.room(request_of(cell)) for cell in search.cells if cell.component.shape is not Shape.SWEEP),
+        default=1,
+    )
 
 
 def _with_concurrency(search: Search, concurrency: int) -> Search:
@@ -68,7 +73,7 @@ def _with_concurrency(search: Search, concurrency: int) -> Search:
 
 
 def _nobody(book: Book) -> StageFailed:
-    ends = [trial.end for trial in book.finished if trial.end]
+    ends = [trial.end for trial in book.counted if trial.end]
     failed = [end for end in ends if end.outcome.state is TrialState.FAILED]
     if len(failed) == len(ends) and ends:
         return all_failed(ends)
@@ -85,14 +90,14 @@ def _summary(book: Book, best: int) -> dict[str, float]:
         for name, value in book.trials[best].values.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-    return {"trials": float(len(book.trials)), "best_trial": float(best), **values}
+    return {"trials": float(len(book.counted)), "best_trial": float(best), **values}
 
 
 def _progress(book: Book, tuning: Tuning) -> tuple[Report, ...]:
     """The best so far after each trial that ended, for the first objective."""
     sign = 1.0 if tuning.objectives[0].goal == "maximize" else -1.0
     best, found = float("-inf"), []
-    for trial in book.finished:
+    for trial in book.counted:
         outcome = trial.end.outcome if trial.end else None
         if outcome and outcome.objectives and all(violation <= 0 for violation in outcome.violations):
             best = max(best, sign * outcome.objectives[0]) if outcome.objectives[0] == outcome.objectives[0] else best

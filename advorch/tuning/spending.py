@@ -27,6 +27,10 @@ class Spending:
         """Seconds that the search has run."""
         return self._before + time.monotonic() - self._began
 
+    def has(self, number: int) -> bool:
+        """Whether a trial belongs to a search of this length."""
+        return self._budget.trials is None or number < self._budget.trials
+
     def allows_another(self) -> bool:
         """Whether a new trial may begin; one that runs may end beyond the budget, and counts."""
         budget, trials = self._budget, self._book.trials

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +41,8 @@ class SweepRun:
         self._error: BaseException | None = None
         self._exhausted = False
         self._losses: Counter[int] = Counter()
+        self._seconds: defaultdict[int, float] = defaultdict(float)  # of all legs: a trial may be paused
+        self._gpu_seconds: defaultdict[int, float] = defaultdict(float)
         self._spending = Spending(search.sweep.tuning.budget, book)
 
     def run(self, control: CellControl, concurrency: int) -> None:
@@ -75,10 +77,10 @@ class SweepRun:
         """One that was begun before, one that may go on after a pause, or a new one."""
         freed = self._book.freed()
         for trial in self._book.trials.values():
-            if trial.end or trial.number in self._running:
+            if trial.end or trial.number in self._running or not self._spending.has(trial.number):
                 continue
             if trial.verdict is Verdict.STOP:
-                self._end(trial, Ended(number=trial.number, outcome=outcome_of(trial, TrialState.PRUNED)))
+                self._end(trial, self._ended(trial, Ran(halted=True)))
             elif trial.verdict is not Verdict.PAUSE or trial.number in freed:
                 return trial
         return self._asked()
@@ -105,7 +107,7 @@ class SweepRun:
         try:
             plan = self._search.planner.plan(trial.values)
         except InvalidPipeline as error:
-            self._end(trial, self._ended(trial, Ran(failure=error.problems[0].message), 0.0))
+            self._end(trial, self._ended(trial, Ran(failure=error.problems[0].message)))
             return
         continue_trial(plan, trial, self._search, self._shop.store)
         run = TrialRun(
@@ -119,25 +121,33 @@ class SweepRun:
         started = time.monotonic()
         ran, failure = None, None
         try:
-            ran = run.run(forced=self._shop.forces(self._cell))
+            ran = run.run(forced=self._shop.forces(self._cell) and self._is_fresh(trial))
         except BaseException as error:  # noqa: BLE001  a thread's error is for the coordinator to raise
             failure = error
         with self._changed:
             del self._running[trial.number]
-            if failure is not None:
-                self._error = self._error or failure
-            elif ran is not None:
-                self._came_back(trial, ran, time.monotonic() - started)
+            try:
+                if ran is not None:
+                    self._came_back(trial, ran, time.monotonic() - started)
+            except BaseException as error:  # noqa: BLE001  as above: what cannot be written down ends the search
+                failure = error
+            self._error = self._error or failure
             self._changed.notify_all()
+
+    def _is_fresh(self, trial: Trial) -> bool:
+        """Whether the trial has not been driven yet: one that goes on has checkpoints that are its own."""
+        return not trial.reports and not self._losses[trial.number] and not trial.origin
 
     def _came_back(self, trial: Trial, ran: Ran, seconds: float) -> None:
         """Over, or to be driven again: after a pause, with the values of another, or because its worker was lost."""
+        self._seconds[trial.number] += seconds
+        self._gpu_seconds[trial.number] += ran.gpu_seconds
         if ran.lost:
             self._losses[trial.number] += 1
             if self._losses[trial.number] > LOSSES_A_TRIAL:
                 self._error = self._error or ran.lost
         elif not ran.halted or trial.verdict is Verdict.STOP:
-            self._end(trial, self._ended(trial, ran, seconds))
+            self._end(trial, self._ended(trial, ran))
 
     def _reported(self, trial: Trial, cell: str, step: int, metrics: Mapping[str, float]) -> None:
         """An inner stage has done a step: where the scheduler looks at it, the trial may be over with it."""
@@ -155,11 +165,12 @@ class SweepRun:
         if verdict is not Verdict.GO and run is not None:
             run.stop()
 
-    def _ended(self, trial: Trial, ran: Ran, seconds: float) -> Ended:
+    def _ended(self, trial: Trial, ran: Ran) -> Ended:
         measured = self._judge.measured(ran.manifests)
+        failure = ran.failure or self._lacking(ran)
         if ran.halted:
             outcome = outcome_of(trial, TrialState.PRUNED)
-        elif ran.failure:
+        elif failure:
             outcome = outcome_of(trial, TrialState.FAILED)
         else:
             outcome = Outcome(
@@ -169,9 +180,15 @@ class SweepRun:
                 reports=tuple(trial.reports),
             )
         return Ended(
-            number=trial.number, outcome=outcome, metrics=measured, seconds=seconds, gpu_seconds=ran.gpu_seconds,
-            elapsed=self._spending.elapsed, message=ran.failure or self._broken(outcome),
+            number=trial.number, outcome=outcome, metrics=measured,
+            seconds=self._seconds[trial.number], gpu_seconds=self._gpu_seconds[trial.number],
+            elapsed=self._spending.elapsed, message="" if ran.halted else failure or self._broken(outcome),
         )  # fmt: skip
+
+    def _lacking(self, ran: Ran) -> str:
+        """Why a trial whose cells are all well has nothing to hand on; nothing where it has."""
+        lacking = [cell for cell, _ in self._search.sweep.results.values() if cell not in ran.manifests]
+        return f"{lacking[0]} did not run, and the sweep hands on what it makes" if lacking and not ran.halted else ""
 
     def _broken(self, outcome: Outcome) -> str:
         """Which constraints a trial does not keep; nothing where it keeps all."""
@@ -224,4 +241,5 @@ def all_failed(ends: list[Ended]) -> StageFailed:
         counts[end.message or "nothing was measured"] = counts.get(end.message or "nothing was measured", 0) + 1
     worst = sorted(counts.items(), key=lambda item: -item[1])[:3]
     reasons = "; ".join(f"{count} x {text}" for text, count in worst)
-    return StageFailed(f"none of {len(ends)} trials succeeded: {reasons}", error_class=ErrorClass.USER)
+    hint = "where the cause is gone, begin the search anew: advorch pipeline run FILE --force STAGE"
+    return StageFailed(f"none of {len(ends)} trials succeeded: {reasons}", error_class=ErrorClass.USER, hint=hint)

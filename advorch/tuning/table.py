@@ -31,9 +31,9 @@ def write_trials(folder: Path, book: Book, search: Search, best: list[int]) -> N
     """`table.json` and `table.csv`: a row a trial, with what it drew and what it measured."""
     tuning = search.sweep.tuning
     dimensions = [item.name for item in tuning.space]
-    metrics = sorted({name for trial in book.finished for name in (trial.end.metrics if trial.end else ())})
+    metrics = sorted({name for trial in book.counted for name in (trial.end.metrics if trial.end else ())})
     columns = [*_FIXED, *dimensions, *metrics, "steps"]
-    rows = [_row(trial, dimensions, metrics, best) for trial in book.finished]
+    rows = [_row(trial, dimensions, metrics, best) for trial in book.counted]
     record = {
         "format": f"{ArtifactType.TABLE.value}/{FORMAT}",
         "title": "Trials",
@@ -51,7 +51,7 @@ def write_trials(folder: Path, book: Book, search: Search, best: list[int]) -> N
 
 def _facts(book: Book, search: Search, metrics: list[str]) -> dict[str, Json]:
     """What figures need besides the rows: the space, the goals, what mattered, and what was reported on the way."""
-    tuning, known = search.sweep.tuning, finished(book.finished)
+    tuning, known = search.sweep.tuning, finished(book.counted)
     shares = enumerate(tuning.objectives)
     read = {".".join(name) for item in tuning.constraints for name in item.names}
     scheduler = tuning.scheduler
@@ -64,7 +64,7 @@ def _facts(book: Book, search: Search, metrics: list[str]) -> dict[str, Json]:
         "importance": {item.metric: _finite(importances(known, tuning, place)) for place, item in shares},
         "scheduler": {"type": scheduler.type, "time": scheduler.time} if scheduler else None,
         "watched": (scheduler.metric or tuning.objectives[0].metric) if scheduler else "",
-        "reports": {str(trial.number): _reports(trial) for trial in book.finished if trial.reports},
+        "reports": {str(trial.number): _reports(trial) for trial in book.counted if trial.reports},
     }
 
 

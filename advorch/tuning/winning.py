@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from statistics import fmean, stdev
 
 from advorch.artifacts import Artifact
@@ -115,7 +116,9 @@ def _over_seeds(measured: Mapping[int, Mapping[str, float]], chosen: int) -> dic
     """Each metric of each seed, their mean and their spread."""
     found = {f"refit.{seed}.{name}": value for seed, metrics in measured.items() for name, value in metrics.items()}
     for name in measured[chosen]:
-        values = [metrics[name] for metrics in measured.values() if name in metrics]
+        values = [metrics[name] for metrics in measured.values() if isfinite(metrics.get(name, nan))]
+        if not values:
+            continue
         found[f"refit.mean.{name}"] = fmean(values)
         if len(values) > 1:
             found[f"refit.deviation.{name}"] = stdev(values)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from lab_sweeps import drawn, run, statuses, steps, sweep, trials
 
+from advorch.errors import StoreError
 from advorch.store.opening import open_store
+from advorch.tuning.journal import Journal
 
 Write = Callable[..., Path]
 
@@ -100,6 +102,36 @@ def test_what_a_trial_reads_from_outside_is_computed_again_when_it_is_damaged(
     done = run(write_pipeline(text.replace("trials: 3", "trials: 5")))
     assert done.exit_code == 0
     assert steps(workspace) == 2 * 2
+
+
+def test_a_shorter_search_has_the_winner_of_its_own_trials(workspace: Path, write_pipeline: Write) -> None:
+    short = run(write_pipeline(sweep(workspace, 2)))
+    os.environ["ADVORCH_HOME"] = str(workspace / "long")
+    try:
+        run(write_pipeline(sweep(workspace, 12)))
+        again = run(write_pipeline(sweep(workspace, 2)))
+    finally:
+        del os.environ["ADVORCH_HOME"]
+    assert again.metrics["best"] == short.metrics["best"]
+
+
+def test_what_cannot_be_written_down_ends_the_search_once(
+    workspace: Path, write_pipeline: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, calls = Journal._commit, []
+
+    def failing(journal: Journal) -> None:
+        calls.append(journal)
+        if len(calls) == 2:
+            raise StoreError("no space left")
+        commit(journal)
+
+    monkeypatch.setattr(Journal, "_commit", failing)
+    assert run(write_pipeline(sweep(workspace, 4).replace("random", "tpe"))).exit_code
+    assert len(calls) == 2
+    done = run(write_pipeline(sweep(workspace, 5).replace("random", "tpe")))
+    assert done.exit_code == 0
+    assert len(trials(workspace)) == 5
 
 
 def outputs(workspace: Path) -> dict[str, dict[str, str]]:

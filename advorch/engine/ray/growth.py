@@ -1,6 +1,7 @@
 """Asking an autoscaler for what waits: as placement groups, which end with us and give way once the nodes are there."""
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from advorch.engine.ray.hold import Hold
 Bundles = tuple[Hold, ...]  # workers that are wanted at once
 
 PATIENCE = 5.0  # what waits no longer than this is not worth a node
-MOST_ASKED = 64  # requests at a time: a cluster grows in steps
+MOST_ASKED = 64  # workers of one kind at a time: a cluster grows in steps
 NODE_GROUP = "ray.io/node-group"
 STATUS_KEY = "__autoscaling_status"
 ANONYMOUS = "node_"  # how Ray calls the kind of a node that nobody described
@@ -37,25 +38,34 @@ def _reports_kinds() -> bool:
 
 
 class Growth:
-    """What is asked for at present."""
+    """What is asked for at present; the thread that asks and the one that ends it are two."""
 
     def __init__(self) -> None:
         self._asked: dict[Bundles, list[Any]] = {}
         self._since: dict[Bundles, float] = {}
+        self._closed = False
+        self._lock = threading.Lock()
 
     def ask(self, wishes: Mapping[Bundles, int]) -> None:
         """Ask for what is wished for and has been for a while; withdraw what is not, or has come."""
+        with self._lock:
+            if not self._closed:
+                self._ask(wishes)
+
+    def withdraw(self) -> None:
+        """Ask for nothing more, now and from now on."""
+        with self._lock:
+            self._closed = True
+            self._withdraw({})
+
+    def _ask(self, wishes: Mapping[Bundles, int]) -> None:
         now = time.monotonic()
         self._since = {wish: self._since.get(wish, now) for wish in wishes}
         self._withdraw(wishes)
         for wish, count in wishes.items():
             asked = self._asked.setdefault(wish, [])
-            while len(asked) < count and now - self._since[wish] >= PATIENCE and self._number() < MOST_ASKED:
+            while len(asked) < min(count, MOST_ASKED) and now - self._since[wish] >= PATIENCE:
                 asked.append(_group(wish))
-
-    def withdraw(self) -> None:
-        """Ask for nothing more."""
-        self.ask({})
 
     def _withdraw(self, wishes: Mapping[Bundles, int]) -> None:
         for wish, groups in self._asked.items():
@@ -63,9 +73,6 @@ class Growth:
                 if len(groups) > wishes.get(wish, 0) or _is_there(group):
                     groups.remove(group)
                     _remove(group)
-
-    def _number(self) -> int:
-        return sum(map(len, self._asked.values()))
 
 
 def _group(wish: Bundles) -> Any:

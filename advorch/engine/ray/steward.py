@@ -1,5 +1,6 @@
 """Looks after a cluster that others share: what there is now, who has been idle, what to ask for, whether it lives."""
 
+import logging
 import math
 import threading
 import time
@@ -20,6 +21,8 @@ IDLE_SECONDS = 60.0  # a warm worker keeps its node from being idle, and others 
 JOIN_SECONDS = 5.0
 GROWTH_SECONDS = 1800.0  # a cluster that has not grown for so long will not
 
+log = logging.getLogger(__name__)
+
 
 class Steward:
     """One thread that goes its rounds until it is dismissed."""
@@ -35,6 +38,7 @@ class Steward:
         self._grows = may_grow()
         self._waiting_since: float | None = None
         self._slots = Slots({})
+        self._troubles: set[str] = set()
         self._dismissed = threading.Event()
         self._thread = threading.Thread(target=self._rounds, name="steward", daemon=True)
 
@@ -59,8 +63,18 @@ class Steward:
 
     def _rounds(self) -> None:
         while not self._dismissed.wait(ROUND_SECONDS):
-            if self._head.listen():
-                self._round()
+            try:
+                if self._head.listen():
+                    self._round()
+            except Exception as error:  # noqa: BLE001  without its rounds a run waits for ever and nobody knows why
+                self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        """Once about each trouble: the rounds are many."""
+        trouble = f"{type(error).__name__}: {error}"
+        if trouble not in self._troubles:
+            self._troubles.add(trouble)
+            log.warning("looking after the cluster failed, and is tried again: %s", trouble, exc_info=error)
 
     def _round(self) -> None:
         import ray
@@ -105,12 +119,15 @@ class Steward:
 
 
 def wishes_of(requests: Mapping[frozenset[tuple[str, float]], int], cravings: Mapping[Hold, int]) -> dict[Bundles, int]:
-    """By the workers that would be started at once."""
-    wishes: dict[Bundles, int] = {(hold,): count for hold, count in cravings.items() if count}
+    """By the workers that would be started at once; what cells wait for comes before what maps would like."""
+    wishes: dict[Bundles, int] = {}
     for request, count in requests.items():
         bundles = bundles_of(dict(request))
         if bundles:
             wishes[bundles] = wishes.get(bundles, 0) + count
+    for hold, count in cravings.items():
+        if count:
+            wishes[hold,] = wishes.get((hold,), 0) + count
     return wishes
 
 

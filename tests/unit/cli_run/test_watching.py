@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from advorch.cli.refreshing import refresh_open
 from advorch.cli.watching import last_words, nothing_to_check, watch_run
 from advorch.errors import InfrastructureError
 from advorch.events import CellFinished, CellStarted, Event, RunFinished, RunStarted, Status
@@ -17,6 +19,7 @@ from advorch.session.remote import Follower, explanation, refresh, strange_host
 from advorch.tracking.journal import Journal
 from advorch.tracking.liveness import write_driver
 from advorch.tracking.mirror import Mirror
+from advorch.tracking.runs import RunState, load_run
 from advorch.tracking.stream import EventStream
 from advorch.tracking.submission import Job, Submission, read_job, write_job, write_submission
 
@@ -138,3 +141,18 @@ def test_interrupting_a_watcher_leaves_the_run_alone(tmp_path: Path) -> None:
     watcher.communicate(timeout=20)
     assert watcher.returncode == 130
     assert (folder / "journal.jsonl").read_text().count("\n") == len(BEGIN)
+
+
+def test_a_forgotten_run_is_lost_and_keeps_no_other_from_being_refreshed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"b": Job(status="SUCCEEDED", driver_exit_code=0)}
+    monkeypatch.setattr(
+        "advorch.engine.ray.jobs.Jobs", lambda dashboard: SimpleNamespace(find=known.get, output=lambda id: "")
+    )
+    for name in ("a", "b"):
+        (submitted(tmp_path / name) / "journal.jsonl").touch()
+    refresh_open(tmp_path)
+    found = {name: load_run(tmp_path / name) for name in ("a", "b")}
+    assert {name: record.exit_code for name, record in found.items()} == {"a": 8, "b": 0}
+    assert found["b"].state is RunState.DONE

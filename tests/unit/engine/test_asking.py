@@ -1,7 +1,10 @@
 """What is asked of an autoscaler, and whether the head of a shared cluster is there."""
 
+import itertools
 import socket
+import threading
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +13,8 @@ from advorch.engine.ray import growth, head
 from advorch.engine.ray.growth import Growth
 from advorch.engine.ray.head import Head
 from advorch.engine.ray.hold import Hold
-from advorch.engine.ray.steward import bundles_of, wishes_of
+from advorch.engine.ray.steward import Steward, bundles_of, wishes_of
+from advorch.engine.slots import Slots
 from advorch.errors import InfrastructureError
 
 # What is asked of the autoscaler
@@ -21,6 +25,8 @@ def test_a_gang_is_wished_for_by_its_workers() -> None:
     assert bundles_of({"turns": 1, "workers": 1}) == ()
     wishes = wishes_of({frozenset({("cpu", 1.0), ("workers", 1.0)}): 2}, {Hold(1, 0): 3, Hold(2, 0): 0})
     assert wishes == {(Hold(1, 0),): 5}
+    waiting = frozenset({("cpu", 1.0), ("gpu", 1.0), ("workers", 1.0)})
+    assert list(wishes_of({waiting: 1}, {Hold(1, 0): 9})) == [(Hold(1, 1),), (Hold(1, 0),)], "who waits comes first"
 
 
 class Groups:
@@ -77,6 +83,48 @@ def test_a_cluster_grows_in_steps(groups: Groups) -> None:
     groups.now = growth.PATIENCE
     asking.ask({WISH: 1000})
     assert len(groups.asked) == growth.MOST_ASKED
+
+
+def test_thousands_of_one_kind_do_not_keep_another_waiting(groups: Groups) -> None:
+    asking, many = Growth(), {(Hold(1, 0),): 1000, WISH: 1}
+    asking.ask(many)
+    groups.now = growth.PATIENCE
+    asking.ask(many)
+    assert groups.asked.count(WISH) == 1
+
+
+def test_nothing_is_asked_for_after_the_end(groups: Groups) -> None:
+    asking = Growth()
+    asking.ask({WISH: 1})
+    asking.withdraw()
+    groups.now = growth.PATIENCE
+    for _ in range(2):
+        asking.ask({WISH: 1})
+    assert groups.asked == []
+
+
+def test_a_round_that_fails_is_told_once_and_the_rounds_go_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("advorch.engine.ray.steward.may_grow", lambda: False)
+    monkeypatch.setattr("advorch.engine.ray.steward.ROUND_SECONDS", 0.0)
+    answers = iter([{"CPU": 1.0}])
+    gone, rounds = threading.Event(), itertools.count()
+
+    def capacity() -> dict[str, float]:
+        if (found := next(answers, None)) is not None:
+            return found
+        if next(rounds) == 3:
+            gone.set()
+        raise KeyError("surprise")
+
+    cluster: Any = SimpleNamespace(capacity=capacity, nodes=list)
+    pool: Any = SimpleNamespace()
+    steward = Steward(cluster, pool, Head())
+    steward.serve(Slots({}))
+    assert gone.wait(10)
+    steward.dismiss()
+    assert caplog.text.count("looking after the cluster failed") == 1
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ CHANGES = {
     "resources": ("      train:\n", "      train:\n        resources: {cpus: 2}\n"),
     "seed": ("version: 1", "version: 1\nseed: 5"),
     "wiring": ("in: {model: train.model, data: toy.train}", "in: {model: plain.model, data: toy.train}"),
+    "parameter of a constraint": (
+        "search: {", "constraints: [\"probe.robust_accuracy >= params.unread\"]\n      search: {",
+    ),
     "outer input": ("plain: {uses: train/erm, in: {data: toy.train}", "plain: {uses: train/erm, in: {data: toy.test}"),
 }  # fmt: skip
 
@@ -177,3 +180,39 @@ def test_a_preview_says_how_much_work_a_sweep_is_at_most(world, store):
     rows = {row.cell: row for row in preview(world.plan(text), store)}
     assert rows["best"].reason == "3 trials of 2 cells, 2 GPU hours, then 2 refits; never computed"
     assert [cell.address for cell in world.plan(without).inside("best")] == ["train", "probe"]
+
+
+CONSTRAINED = SWEEP.replace("search: {", 'constraints: ["probe.robust_accuracy >= params.unread"]\n      search: {')
+CONDITIONAL = SWEEP.replace("{uniform: [0, 0.2]}", '{uniform: [0, 0.2], when: "${params.unread < 9}"}')
+REFITTED = SWEEP.replace("trials: 3}", 'trials: 3}\n      promote: {refit: {seeds: "${params.unread}"}}')
+
+
+@pytest.mark.parametrize("text", [CONSTRAINED, CONDITIONAL])
+def test_what_the_search_itself_reads_is_in_its_key(world, text):
+    assert key(world, text) != key(world, text.replace("unread: 1", "unread: 2"))
+
+
+def test_what_a_refit_reads_is_in_the_key_of_the_result(world):
+    other = REFITTED.replace("unread: 1", "unread: 2")
+    assert key(world, REFITTED) == key(world, other)
+    assert result(world, REFITTED) != result(world, other)
+
+
+def test_a_seed_that_a_trial_draws_is_in_the_key_as_written(world):
+    seeded = SWEEP.replace("      train:\n", "      train:\n        seed: ${trial.width - 1}\n")
+    assert key(world, seeded) != key(world, seeded.replace("trial.width - 1", "trial.width * 2 - 2"))
+
+
+def test_whatever_a_trial_may_read_is_waited_for(world):
+    text = SWEEP.replace("{int: [1, 9]}", "{int: [1, 9]}, which: {choice: [plain, late]}")
+    text = text.replace("model: plain.model}", 'model: "${trial.which}.model"}')
+    late = "  late: {uses: train/erm, seed: 4, in: {data: toy.train}, with: {model: {uses: mlp}}}\n  best:\n"
+    text = text.replace("  best:\n", late)
+    cell = world.plan(text).cells["best"]
+    assert cell.after == {"plain", "late"}
+    assert key(world, text) != key(world, text.replace("seed: 4", "seed: 5"))
+
+
+def test_the_corners_of_a_grid_lie_on_it(world):
+    text = SWEEP.replace("{int: [1, 9]}", "{quniform: [1, 6, 2]}")
+    assert list(world.plan(text).cells)

@@ -18,7 +18,7 @@ from advorch.session.secrets import secrets_of
 from advorch.session.submitting import Wish, entrypoint, submit
 from advorch.session.workspace import Workspace
 from advorch.spec.load import load_pipeline
-from advorch.tracking.submission import Job, read_job, read_submission
+from advorch.tracking.submission import FORGOTTEN, Job, read_job, read_submission, write_job
 
 LAB = Path(__file__).parents[2] / "lab"
 HERE, AWAY = "http://127.0.0.1:8265", "http://192.0.2.77:8265"
@@ -109,6 +109,10 @@ def test_the_same_again_is_found_and_anything_else_refused(
     cluster.jobs.clear()
     submit(plan(), workspace, wish)
     assert len(cluster.orders) == 2, "a cluster that has forgotten the run gets it again"
+    cluster.jobs.clear()
+    write_job(workspace.runs / "mine", Job(status=FORGOTTEN))
+    submit(plan(), workspace, wish)
+    assert len(cluster.orders) == 3, "also when that is known already"
 
 
 def test_a_folder_of_this_machine_is_no_storage_for_another(
