@@ -34,9 +34,10 @@ class Spending:
     def allows_another(self) -> bool:
         """Whether a new trial may begin; one that runs may end beyond the budget, and counts."""
         budget, trials = self._budget, self._book.trials
-        if budget.trials is not None and len(trials) >= budget.trials:
+        if not self.has(len(trials)):
             return False
         if budget.wall is not None and self.elapsed >= budget.wall:
             return False
-        used = sum(trial.end.gpu_seconds for trial in trials.values() if trial.end)
-        return budget.gpu_hours is None or used < budget.gpu_hours * _HOUR
+        if budget.gpu_hours is None:
+            return True
+        return sum(trial.end.gpu_seconds for trial in trials.values() if trial.end) < budget.gpu_hours * _HOUR

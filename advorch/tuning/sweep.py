@@ -19,7 +19,7 @@ from advorch.tuning.promotion import Judge
 from advorch.tuning.search import Outcome, TrialState
 from advorch.tuning.spending import Spending
 from advorch.tuning.stopping import Verdict
-from advorch.tuning.trial import Ran, TrialRun
+from advorch.tuning.trial import Ran, TrialRun, trial_name
 
 LOSSES_A_TRIAL = 3
 HOPELESS = 10  # trials that fail before one succeeds: then it is the stage that is at fault, not the values
@@ -99,8 +99,11 @@ class SweepRun:
     def _is_waiting(self, trial: Trial) -> bool:
         return trial.end is None and trial.number not in self._running and trial.verdict is not Verdict.PAUSE
 
+    def _name(self, trial: Trial) -> str:
+        return trial_name(self._cell, trial)
+
     def _start(self, pool: ThreadPoolExecutor, trial: Trial) -> None:
-        name = f"{self._cell.address}/{trial.number}"
+        name = self._name(trial)
         self._shop.emit(
             CellStarted(cell=name, stage=self._cell.stage, component=TRIAL, key=self._search.key, params=trial.values)
         )
@@ -160,8 +163,7 @@ class SweepRun:
             run = self._running.get(trial.number)
             key = run.key_of(cell) if run else ""
             verdict = self._book.report(trial.number, step, metrics[metric], key)
-        name = f"{self._cell.address}/{trial.number}"
-        self._shop.emit(CellReported(cell=name, step=step, metrics={metric: metrics[metric]}))
+        self._shop.emit(CellReported(cell=self._name(trial), step=step, metrics={metric: metrics[metric]}))
         if verdict is not Verdict.GO and run is not None:
             run.stop()
 
@@ -204,7 +206,7 @@ class SweepRun:
     def _tell_end(self, trial: Trial, end: Ended, status: Status) -> None:
         self._shop.emit(
             CellFinished(
-                cell=f"{self._cell.address}/{trial.number}",
+                cell=self._name(trial),
                 stage=self._cell.stage,
                 component=TRIAL,
                 status=status,
@@ -236,10 +238,7 @@ class SweepRun:
 
 def all_failed(ends: list[Ended]) -> StageFailed:
     """No trial succeeded: the most frequent reasons."""
-    counts: dict[str, int] = {}
-    for end in ends:
-        counts[end.message or "nothing was measured"] = counts.get(end.message or "nothing was measured", 0) + 1
-    worst = sorted(counts.items(), key=lambda item: -item[1])[:3]
-    reasons = "; ".join(f"{count} x {text}" for text, count in worst)
+    counts = Counter(end.message or "nothing was measured" for end in ends)
+    reasons = "; ".join(f"{count} x {text}" for text, count in counts.most_common(3))
     hint = "where the cause is gone, begin the search anew: advorch pipeline run FILE --force STAGE"
     return StageFailed(f"none of {len(ends)} trials succeeded: {reasons}", error_class=ErrorClass.USER, hint=hint)

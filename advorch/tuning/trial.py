@@ -17,6 +17,7 @@ from advorch.plan.cells import Cell, world_size
 from advorch.plan.plan import Plan
 from advorch.plan.sweep import Search
 from advorch.store.manifest import Manifest
+from advorch.tuning.book import Trial
 
 Watch: TypeAlias = Callable[[str, int, Mapping[str, float]], None]
 
@@ -150,6 +151,11 @@ class _Watched:
 
     def log(self, text: str) -> None:
         self.channel.log(text)
+
+
+def trial_name(sweep: Cell, trial: Trial) -> str:
+    """What a trial is called where it is told of, and below which its cells are."""
+    return f"{sweep.address}/{trial.number}"
 
 
 def gpus_of(cell: Cell) -> float:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from statistics import fmean, stdev
 
 from advorch.artifacts import Artifact
@@ -18,7 +18,7 @@ from advorch.tracking.addresses import REFIT
 from advorch.tuning.book import Trial
 from advorch.tuning.continuing import continue_trial
 from advorch.tuning.promotion import Judge, median
-from advorch.tuning.trial import Ran, TrialRun
+from advorch.tuning.trial import Ran, TrialRun, trial_name
 
 Manifests = Mapping[str, Manifest]
 
@@ -44,9 +44,8 @@ class Winning:
     def promote(self, winners: Sequence[Trial]) -> Won:
         """The outputs of all winners, the best under the plain names; metrics are those of the best."""
         refit = self._search.sweep.tuning.refit
-        taken = [
-            self._refitted(rank, trial, refit.seeds) if refit else self._own(trial) for rank, trial in _ranks(winners)
-        ]
+        ranked = enumerate(winners, start=1)
+        taken = [self._refitted(rank, trial, refit.seeds) if refit else self._own(trial) for rank, trial in ranked]
         outputs: dict[str, Artifact] = {}
         for rank, (manifests, _) in enumerate(taken, start=1):
             for port, (cell, inner) in self._search.sweep.results.items():
@@ -55,7 +54,7 @@ class Winning:
 
     def _own(self, trial: Trial) -> tuple[Manifests, dict[str, float]]:
         """What the trial itself made, which is in the store."""
-        ran = self._run(f"{self._cell.address}/{trial.number}", trial, 0)
+        ran = self._run(trial_name(self._cell, trial), trial, 0)
         return ran.manifests, self._judge.measured(ran.manifests)
 
     def _refitted(self, rank: int, trial: Trial, seeds: int) -> tuple[Manifests, dict[str, float]]:
@@ -65,11 +64,7 @@ class Winning:
             ran = list(pool.map(lambda pair: self._refit(pair[1], trial, pair[0]), enumerate(names, start=1)))
         measured = {seed: self._judge.measured(item.manifests) for seed, item in enumerate(ran, start=1)}
         objective = self._search.sweep.tuning.objectives[0]
-        good = [
-            seed
-            for seed, found in measured.items()
-            if found.get(objective.metric, float("nan")) == found.get(objective.metric)
-        ]
+        good = [seed for seed, found in measured.items() if not isnan(found.get(objective.metric, nan))]
         if not good:
             raise StageFailed(
                 f"no refit of trial {trial.number} measured {objective.metric}", error_class=ErrorClass.USER
@@ -106,10 +101,6 @@ class Winning:
         if ran.failure:
             raise StageFailed(f"{name} failed: {ran.failure}", error_class=ErrorClass.USER)
         return ran
-
-
-def _ranks(winners: Sequence[Trial]) -> list[tuple[int, Trial]]:
-    return list(enumerate(winners, start=1))
 
 
 def _over_seeds(measured: Mapping[int, Mapping[str, float]], chosen: int) -> dict[str, float]:
